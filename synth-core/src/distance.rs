@@ -1,0 +1,1 @@
+//! The one blocked pairwise pass that fidelity, nearest neighbours and duplicates share.
