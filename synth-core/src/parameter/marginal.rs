@@ -89,7 +89,10 @@ impl Marginal {
     }
 
     /// The value at quantile `unit` in [0, 1]: monotone for numbers, in the domain's order for
-    /// choices. Call only with a marginal that passed [`check`](Self::check).
+    /// choices.
+    ///
+    /// # Panics
+    /// If the marginal is not one over this domain: [`check`](Self::check) it first.
     #[must_use]
     pub fn value_at(&self, domain: &Domain, unit: f64) -> ParameterValue {
         match (self, domain) {
@@ -178,20 +181,22 @@ mod tests {
     /// Reference values: SciPy `scipy.stats.truncnorm.ppf`.
     #[test]
     fn truncated_normals_match_scipy() {
-        let q = |mean, std, low, high, unit| truncated_normal(mean, std, low, high, unit);
-        assert!(
-            (q(0.0, 1.0, -1.0, 2.0, 0.5) - 0.170_769_374_035_489_2).abs() < 1e-12,
-            "{}",
-            q(0.0, 1.0, -1.0, 2.0, 0.5)
-        );
-        assert!(
-            (q(0.0, 1.0, 6.0, 9.0, 0.5) - 6.111_441_404_508_25).abs() < 1e-9,
-            "{}",
-            q(0.0, 1.0, 6.0, 9.0, 0.5)
-        );
-        assert!((q(0.0, 1.0, -9.0, -6.0, 0.5) + 6.111_441_404_508_25).abs() < 1e-9);
-        assert!((q(0.0, 1.0, 50.0, 60.0, 0.5) - 50.0).abs() < 0.2);
-        assert!((q(0.0, 1.0, -60.0, -50.0, 0.5) + 50.0).abs() < 0.2);
+        for (low, high, median) in [
+            (-1.0, 2.0, 0.171_163_918_017_824_82),
+            (6.0, 9.0, 6.111_565_061_795_188),
+            (-9.0, -6.0, -6.111_565_061_795_188),
+        ] {
+            let got = truncated_normal(0.0, 1.0, low, high, 0.5);
+            assert!((got - median).abs() < 1e-9, "[{low}, {high}]: {got}");
+        }
+    }
+
+    #[test]
+    fn bounds_far_out_in_a_tail_stay_finite() {
+        for unit in [0.0, 0.5, 1.0] {
+            assert!((50.0..=60.0).contains(&truncated_normal(0.0, 1.0, 50.0, 60.0, unit)));
+            assert!((-60.0..=-50.0).contains(&truncated_normal(0.0, 1.0, -60.0, -50.0, unit)));
+        }
     }
 
     #[test]
