@@ -130,6 +130,55 @@ impl Marginal {
             _ => unreachable!("invariant: the marginal was checked against its domain"),
         }
     }
+
+    /// Probability density at `value`, per unit of the parameter; for whole numbers and choices their
+    /// probability. 0 outside the support, and for a constant, which has no density on a continuum.
+    #[must_use]
+    pub fn density_at(&self, domain: &Domain, value: &ParameterValue) -> f64 {
+        let Ok(value) = domain.accept("value", value) else { return 0.0 };
+        match (self, domain, &value) {
+            (Self::Constant { value: only }, Domain::Int { .. } | Domain::Choice { .. }, value) => {
+                f64::from(u8::from(domain.accept("value", only).is_ok_and(|only| only == *value)))
+            }
+            (Self::Categorical(shares), _, ParameterValue::Choice(choice)) => {
+                shares.get(choice).copied().unwrap_or(0.0)
+            }
+            (Self::Uniform { low, high }, _, ParameterValue::Float(x)) => {
+                let inside = (low..=high).contains(&x) && high > low;
+                let (scale, width) = match domain {
+                    Domain::Float { log: true, .. } => (*x, libm::log(high / low)),
+                    _ => (1.0, high - low),
+                };
+                if inside { 1.0 / (width * scale) } else { 0.0 }
+            }
+            (Self::Uniform { low, high }, Domain::Int { log, .. }, ParameterValue::Int(n)) => {
+                let x = *n as f64;
+                if !(low..=high).contains(&&x) {
+                    return 0.0;
+                }
+                let scale = |x: f64| if *log { libm::log(x) } else { x };
+                (scale(x + 0.5) - scale(x - 0.5)) / (scale(high + 0.5) - scale(low - 0.5))
+            }
+            (Self::Normal { mean, std }, Domain::Float { low, high, log }, ParameterValue::Float(x)) => {
+                let scale = |x: f64| (if *log { libm::log(x) } else { x } - mean) / std;
+                let z = scale(*x);
+                let bell = libm::exp(-0.5 * z * z) / libm::sqrt(2.0 * std::f64::consts::PI);
+                bell / (std * mass(scale(*low), scale(*high))) / if *log { *x } else { 1.0 }
+            }
+            (Self::Normal { mean, std }, Domain::Int { low, high, log }, ParameterValue::Int(n)) => {
+                let scale = |x: f64| (if *log { libm::log(x) } else { x } - mean) / std;
+                let ends = (scale(*low as f64 - 0.5), scale(*high as f64 + 0.5));
+                mass(scale(*n as f64 - 0.5), scale(*n as f64 + 0.5)) / mass(ends.0, ends.1)
+            }
+            _ => 0.0,
+        }
+    }
+}
+
+/// Φ(b) − Φ(a) for a ≤ b, keeping its digits in either tail; never 0.
+fn mass(a: f64, b: f64) -> f64 {
+    let mass = if a > 0.0 { normal::cdf(-a) - normal::cdf(-b) } else { normal::cdf(b) - normal::cdf(a) };
+    mass.max(f64::MIN_POSITIVE)
 }
 
 const QUANTILES: &str = "invariant: numeric domains have quantiles";
@@ -214,6 +263,31 @@ mod tests {
         let expected =
             (normal::cdf(third) - normal::cdf(-third)) / (normal::cdf(12.5 / 3.0) - normal::cdf(-5.5 / 3.0));
         assert!((eights as f64 / f64::from(n) - expected).abs() < 1e-3);
+    }
+
+    #[test]
+    fn densities_integrate_to_one_and_follow_the_quantiles() {
+        let normal = Marginal::Normal { mean: 8.0, std: 3.0 };
+        let whole = Domain::int(3, 20);
+        let total: f64 = (3..=20).map(|n| normal.density_at(&whole, &n.into())).sum();
+        assert!((total - 1.0).abs() < 1e-12, "{total}");
+        for domain in [Domain::float(3.0, 20.0), Domain::Float { low: 3.0, high: 20.0, log: true }] {
+            for marginal in
+                [Marginal::Normal { mean: 2.0, std: 1.5 }, Marginal::Uniform { low: 3.0, high: 20.0 }]
+            {
+                let steps = 20_000;
+                let width = 17.0 / f64::from(steps);
+                let grid = (0..steps).map(|i| 3.0 + (f64::from(i) + 0.5) * width);
+                let density = |x: f64| marginal.density_at(&domain, &x.into());
+                let total: f64 = grid.clone().map(density).sum::<f64>() * width;
+                assert!((total - 1.0).abs() < 1e-6, "{marginal:?} {domain:?}: {total}");
+                let ParameterValue::Float(median) = marginal.value_at(&domain, 0.5) else {
+                    panic!("a float")
+                };
+                let below: f64 = grid.filter(|x| *x < median).map(density).sum::<f64>() * width;
+                assert!((below - 0.5).abs() < 1e-3, "{marginal:?} {domain:?}: {below}");
+            }
+        }
     }
 
     #[test]
