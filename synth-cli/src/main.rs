@@ -1,2 +1,5 @@
-//! x
+//! The `synth` command.
+mod config;
+mod failure;
+
 fn main() {}

@@ -1,0 +1,180 @@
+//! The plots of the report, drawn with kuva (DejaVu Sans is built in, so no font of the machine
+//! ever changes a byte).
+
+use kuva::backend::png::PngBackend;
+use kuva::backend::svg::SvgBackend;
+use kuva::plot::annotations::{ReferenceLine, ShadedRegion};
+use kuva::plot::band::BandPlot;
+use kuva::plot::bar::BarPlot;
+use kuva::plot::line::LinePlot;
+use kuva::plot::scatter::{MarkerShape, ScatterPlot};
+use kuva::render::layout::Layout;
+use kuva::render::plots::Plot as Drawing;
+use kuva::render::render::{Scene, render_multiple};
+
+use super::data::{Convergence, Marginal, MarginalShape, PointSet, ReportData, Role};
+
+/// One finished plot.
+#[derive(Clone, Debug)]
+pub(crate) struct Plot {
+    /// File stem: `pca`, `convergence`, `marginal_base_size`.
+    pub(crate) name: String,
+    /// A sentence that says what is seen.
+    pub(crate) caption: String,
+    /// As vector graphics.
+    pub(crate) svg: String,
+    /// As pixels, twice the size.
+    pub(crate) png: Vec<u8>,
+}
+
+/// Every plot of the report, in reading order.
+pub(crate) fn draw_all(data: &ReportData) -> Result<Vec<Plot>, String> {
+    let mut plots = vec![pca(&data.scatter, data.explained)?];
+    if !data.convergence.points.is_empty() {
+        plots.push(convergence(&data.convergence)?);
+    }
+    for parameter in &data.marginals {
+        plots.push(marginal(parameter)?);
+    }
+    Ok(plots)
+}
+
+const REAL: &str = "#111827";
+const CLOSE: &str = "#2a9d8f";
+const FAR: &str = "#d1495b";
+const CALIBRATED: &str = "#3556c8";
+const PRIOR: &str = "#9ca3af";
+/// First and last colour of the iterations.
+const EARLY: [f64; 3] = [214.0, 222.0, 250.0];
+const LATE: [f64; 3] = [53.0, 86.0, 200.0];
+
+fn pca(sets: &[PointSet], explained: [f64; 2]) -> Result<Plot, String> {
+    let drawings: Vec<Drawing> = sets.iter().filter(|set| !set.points.is_empty()).map(points).collect();
+    let axis = |number: usize| format!("component {number} ({:.0} % of variance)", 100.0 * explained[number - 1]);
+    let layout = frame(&drawings, 760.0, 480.0).with_x_label(axis(1)).with_y_label(axis(2));
+    let caption = "Embeddings on their first two principal components, fitted at iteration 0. Two axes show only \
+                   part of what the divergence measures.";
+    finish("pca", caption, render_multiple(drawings, layout))
+}
+
+fn points(set: &PointSet) -> Drawing {
+    let plot = ScatterPlot::new().with_data(set.points.iter().map(|p| (p[0], p[1])));
+    match set.role {
+        Role::Real => {
+            plot.with_color(REAL).with_size(7.0).with_marker(MarkerShape::Diamond).with_legend("real")
+        }
+        Role::Close => plot.with_color(CLOSE).with_size(4.5).with_marker_opacity(0.8).with_legend("close"),
+        Role::Far => plot.with_color(FAR).with_size(4.5).with_marker_opacity(0.8).with_legend("far"),
+        Role::Iteration { number, last } => {
+            let plot = plot.with_color(shade(number, last)).with_size(3.2).with_marker_opacity(0.85);
+            let named = number == 1 || number == last || (last > 3 && number == last.div_ceil(2));
+            if named { plot.with_legend(format!("iteration {number}")) } else { plot }
+        }
+    }
+    .into()
+}
+
+fn shade(number: usize, last: usize) -> String {
+    let late = if last > 1 { (number - 1) as f64 / (last - 1) as f64 } else { 1.0 };
+    let [r, g, b] = std::array::from_fn(|i| (EARLY[i] + (LATE[i] - EARLY[i]) * late).round() as u8);
+    format!("#{r:02x}{g:02x}{b:02x}")
+}
+
+fn convergence(data: &Convergence) -> Result<Plot, String> {
+    let column = |i: usize| data.points.iter().map(move |p| p[i]);
+    let low = data.points.iter().map(|p| p[1] - p[2]);
+    let high = data.points.iter().map(|p| p[1] + p[2]);
+    let drawings: Vec<Drawing> = vec![
+        BandPlot::new(column(0), low, high).with_color(CALIBRATED).with_opacity(0.18).into(),
+        LinePlot::new()
+            .with_data(data.points.iter().map(|p| (p[0], p[1])))
+            .with_color(CALIBRATED)
+            .with_stroke_width(2.0)
+            .with_legend("calibrated, ± 1 standard error")
+            .into(),
+    ];
+    let mut layout = frame(&drawings, 760.0, 360.0)
+        .with_x_label("iteration")
+        .with_y_label(format!("cross-validated {}", data.divergence))
+        .with_x_tick_step(if data.points.len() > 20 { 5.0 } else { 1.0 });
+    if let Some(null) = data.null {
+        let region = ShadedRegion::horizontal(null.low, null.high).with_color(PRIOR).with_opacity(0.25);
+        layout = layout.with_shaded_region(region);
+        layout = include(layout, &[null.low, null.high]);
+    }
+    if let Some(prior) = data.prior {
+        let line = ReferenceLine::horizontal(prior).with_color(FAR).with_dasharray("5 4").with_label("uniform prior");
+        layout = include(layout.with_reference_line(line), &[prior]);
+    }
+    let caption = "Divergence of the calibrated distribution from real images that were held out of its fit. The grey \
+                   band is what two sets from one source would show at this number of images.";
+    finish("convergence", caption, render_multiple(drawings, layout))
+}
+
+/// Widens the vertical axis so that `values` are inside.
+fn include(mut layout: Layout, values: &[f64]) -> Layout {
+    let (low, high) = layout.y_range;
+    let least = values.iter().fold(low, |a, &b| a.min(b));
+    let most = values.iter().fold(high, |a, &b| a.max(b));
+    let margin = 0.06 * (most - least);
+    layout.y_range = (if least < low { least - margin } else { low }, if most > high { most + margin } else { high });
+    layout
+}
+
+fn marginal(parameter: &Marginal) -> Result<Plot, String> {
+    let name = &parameter.name;
+    let (drawings, y_label, known) = match &parameter.shape {
+        MarginalShape::Numeric { truth, .. } => (densities(&parameter.shape), "density", truth.is_some()),
+        MarginalShape::Categorical { truth, .. } => (shares(&parameter.shape), "probability", truth.is_some()),
+    };
+    let layout = frame(&drawings, 460.0, 280.0).with_x_label(name).with_y_label(y_label);
+    let others = if known { "the prior and the true one" } else { "the prior" };
+    let caption = format!("Calibrated distribution of {name}, with its 90 % band, and {others}.");
+    finish(&format!("marginal_{name}"), &caption, render_multiple(drawings, layout))
+}
+
+fn densities(shape: &MarginalShape) -> Vec<Drawing> {
+    let MarginalShape::Numeric { grid, calibrated, lower, upper, prior, truth } = shape else { return Vec::new() };
+    let line = |density: &[f64]| LinePlot::new().with_data(grid.iter().copied().zip(density.iter().copied()));
+    let copy = |values: &[f64]| values.to_vec();
+    let band = BandPlot::new(copy(grid), copy(lower), copy(upper)).with_color(CALIBRATED).with_opacity(0.15);
+    let mut drawings: Vec<Drawing> = vec![
+        band.into(),
+        line(prior).with_color(PRIOR).with_stroke_width(1.5).with_dotted().with_legend("prior").into(),
+    ];
+    if let Some(truth) = truth {
+        drawings.push(line(truth).with_color(REAL).with_stroke_width(1.8).with_dashed().with_legend("true").into());
+    }
+    drawings.push(line(calibrated).with_color(CALIBRATED).with_stroke_width(2.2).with_legend("calibrated").into());
+    drawings
+}
+
+fn shares(shape: &MarginalShape) -> Vec<Drawing> {
+    let MarginalShape::Categorical { names, calibrated, prior, truth } = shape else { return Vec::new() };
+    let mut bars = BarPlot::new().with_width(0.75);
+    for (i, name) in names.iter().enumerate() {
+        let mut group = vec![(calibrated[i], CALIBRATED)];
+        group.extend(truth.iter().map(|truth| (truth[i], REAL)));
+        group.push((prior[i], PRIOR));
+        bars = bars.with_group(name.clone(), group);
+    }
+    let legend = if truth.is_some() { vec!["calibrated", "true", "prior"] } else { vec!["calibrated", "prior"] };
+    vec![bars.with_legend(legend).into()]
+}
+
+fn frame(drawings: &[Drawing], width: f64, height: f64) -> Layout {
+    Layout::auto_from_plots(drawings)
+        .with_width(width)
+        .with_height(height)
+        .with_font_family("DejaVu Sans, Verdana, sans-serif")
+        .with_label_size(12)
+        .with_tick_size(11)
+        .with_body_size(11)
+        .with_legend_box(false)
+}
+
+fn finish(name: &str, caption: &str, scene: Scene) -> Result<Plot, String> {
+    let svg = SvgBackend::new().render_scene(&scene);
+    let png = PngBackend::new().render_scene(&scene)?;
+    Ok(Plot { name: name.to_owned(), caption: caption.to_owned(), svg, png })
+}
