@@ -1,1 +1,0 @@
-//! The one blocked pairwise pass that fidelity, nearest neighbours and duplicates share.
