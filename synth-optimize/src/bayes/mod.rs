@@ -1,0 +1,13 @@
+//! Bayesian optimisation over mixed spaces.
+
+mod batch;
+mod feasibility;
+mod model;
+mod outcome;
+mod params;
+mod search;
+mod space;
+mod surface;
+mod warp;
+
+pub use params::{GaussianProcessOptimizer, GpParams};

@@ -1,0 +1,74 @@
+//! The acquisition as a function of the unit cube.
+
+use crate::acquisition::Acquisition;
+use crate::gp::{GaussianProcess, Scratch};
+
+use super::feasibility::Feasibility;
+use super::space::{Located, ModelSpace};
+
+/// What is being climbed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Goal {
+    /// The acquisition, with the value to improve on and the weight of the standard deviation.
+    Acquisition { kind: Acquisition, best: f64, beta: f64 },
+    /// Minus the predicted mean.
+    Mean,
+}
+
+/// A score to be maximised over the unit cube, under one state of the process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Surface<'a> {
+    pub(crate) space: &'a ModelSpace,
+    pub(crate) process: &'a GaussianProcess,
+    pub(crate) feasibility: Option<&'a Feasibility>,
+    pub(crate) goal: Goal,
+}
+
+/// A standard deviation below this (in standardised units) is none.
+const LEAST_SD: f64 = 1e-9;
+
+impl Surface<'_> {
+    /// The score from a predicted mean and variance, without feasibility.
+    pub(crate) fn score(&self, mean: f64, variance: f64) -> f64 {
+        match self.goal {
+            Goal::Mean => -mean,
+            Goal::Acquisition { kind, best, beta } => {
+                kind.score(mean, libm::sqrt(variance).max(LEAST_SD), best, beta).value
+            }
+        }
+    }
+
+    pub(crate) fn feasible(&self, at: &Located) -> f64 {
+        self.feasibility.map_or(0.0, |f| f.log_probability(at.point()))
+    }
+
+    /// The score at a point.
+    pub(crate) fn value(&self, at: &Located, scratch: &mut Vec<f64>) -> f64 {
+        scratch.resize(self.process.len(), 0.0);
+        let (mean, variance) = self.process.posterior(at.point(), scratch);
+        self.score(mean, variance) + self.feasible(at)
+    }
+
+    /// The score and its gradient with respect to the unit cube.
+    pub(crate) fn gradient(&self, at: &Located, scratch: &mut Scratch, gradient: &mut [f64]) -> f64 {
+        let (mut value, mut numbers) = match self.goal {
+            Goal::Mean => {
+                let mean = self.process.mean_gradient(at.point(), scratch);
+                (-mean, scratch.mean_gradient.iter().map(|g| -g).collect::<Vec<f64>>())
+            }
+            Goal::Acquisition { kind, best, beta } => {
+                let (mean, variance) = self.process.posterior_gradient(at.point(), scratch);
+                let sd = libm::sqrt(variance).max(LEAST_SD);
+                let score = kind.score(mean, sd, best, beta);
+                let by_variance = score.by_sd / (2.0 * sd);
+                let parts = scratch.mean_gradient.iter().zip(&scratch.variance_gradient);
+                (score.value, parts.map(|(m, v)| score.by_mean * m + by_variance * v).collect())
+            }
+        };
+        if let Some(feasibility) = self.feasibility {
+            value += feasibility.add_log_probability_gradient(at.point(), scratch, &mut numbers);
+        }
+        self.space.pull_back(at, &numbers, gradient);
+        value
+    }
+}

@@ -1,0 +1,268 @@
+//! The log marginal likelihood and its analytic gradient.
+
+use std::f64::consts::PI;
+
+use synth_core::Result;
+
+use super::cholesky::Cholesky;
+use super::kernel::{Inputs, Kernel};
+use super::observations::Observations;
+
+/// Which entry of the flat vector of free hyper-parameters means what. All are logarithms but the
+/// additive share, which is a logit.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Layout {
+    pub(crate) numbers: usize,
+    pub(crate) levels: Vec<usize>,
+}
+
+impl Layout {
+    pub(crate) fn of(kernel: &Kernel) -> Self {
+        Self {
+            numbers: kernel.length_scales.len(),
+            levels: kernel.category_rates.iter().map(Vec::len).collect(),
+        }
+    }
+
+    pub(crate) fn is_mixed(&self) -> bool {
+        self.numbers > 0 && !self.levels.is_empty()
+    }
+
+    pub(crate) fn rates_at(&self) -> usize {
+        self.numbers
+    }
+
+    pub(crate) fn share_at(&self) -> usize {
+        self.numbers + self.levels.iter().sum::<usize>()
+    }
+
+    pub(crate) fn variance_at(&self) -> usize {
+        self.share_at() + usize::from(self.is_mixed())
+    }
+
+    pub(crate) fn noise_at(&self) -> usize {
+        self.variance_at() + 1
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.noise_at() + 1
+    }
+
+    /// The flat vector of a kernel and a noise variance.
+    pub(crate) fn pack(&self, kernel: &Kernel, noise_variance: f64) -> Vec<f64> {
+        let logs = kernel.length_scales.iter().chain(kernel.category_rates.iter().flatten());
+        let mut theta: Vec<f64> = logs.map(|x| libm::log(x.max(1e-300))).collect();
+        if self.is_mixed() {
+            let a = kernel.additive_share.clamp(1e-9, 1.0 - 1e-9);
+            theta.push(libm::log(a / (1.0 - a)));
+        }
+        theta.push(libm::log(kernel.variance));
+        theta.push(libm::log(noise_variance));
+        theta
+    }
+
+    /// The kernel and noise variance of a flat vector.
+    pub(crate) fn unpack(&self, theta: &[f64], like: &Kernel) -> (Kernel, f64) {
+        let mut rates = theta[self.rates_at()..self.share_at()].iter().map(|t| libm::exp(*t));
+        let kernel = Kernel {
+            family: like.family,
+            variance: libm::exp(theta[self.variance_at()]),
+            length_scales: theta[..self.numbers].iter().map(|t| libm::exp(*t)).collect(),
+            category_rates: self.levels.iter().map(|levels| rates.by_ref().take(*levels).collect()).collect(),
+            additive_share: match self.is_mixed() {
+                true => 1.0 / (1.0 + libm::exp(-theta[self.share_at()])),
+                false => 0.0,
+            },
+        };
+        (kernel, libm::exp(theta[self.noise_at()]))
+    }
+}
+
+/// Everything about the training inputs that does not change while hyper-parameters are fitted.
+/// Pairs (i, j), j < i, are in row order.
+#[derive(Clone, Debug)]
+pub(crate) struct Pairs {
+    n: usize,
+    /// Squared differences, one list of pairs per number column.
+    squares: Vec<Vec<f64>>,
+    /// For each category column, the pairs that differ with the two levels.
+    differing: Vec<Vec<(usize, usize, usize)>>,
+}
+
+impl Pairs {
+    pub(crate) fn new(inputs: &Inputs) -> Self {
+        let pairs = || (0..inputs.n).flat_map(|i| (0..i).map(move |j| (i, j)));
+        let squares = |c: usize| {
+            let difference = |(i, j)| inputs.numbers_of(i)[c] - inputs.numbers_of(j)[c];
+            pairs().map(|pair| difference(pair) * difference(pair)).collect()
+        };
+        let differing = |c: usize| {
+            let levels = |(i, j)| (inputs.levels_of(i)[c], inputs.levels_of(j)[c]);
+            let with_index = |(p, pair)| (p, levels(pair).0, levels(pair).1);
+            pairs().enumerate().map(with_index).filter(|(_, a, b)| a != b).collect()
+        };
+        Self {
+            n: inputs.n,
+            squares: (0..inputs.number_dim).map(squares).collect(),
+            differing: (0..inputs.category_dim).map(differing).collect(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.n * self.n.saturating_sub(1) / 2
+    }
+}
+
+/// Log marginal likelihood at one point, with its gradient and the mean that was used.
+#[derive(Clone, Debug)]
+pub(crate) struct Likelihood {
+    pub(crate) value: f64,
+    pub(crate) gradient: Vec<f64>,
+}
+
+/// How the constant mean is set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum MeanRule {
+    Fixed(f64),
+    /// The most probable mean under a normal prior of mean 0 and this variance.
+    Profiled(f64),
+}
+
+/// ```text
+/// ln p(y) = −½ rᵀ C⁻¹ r − ½ ln det C − n/2 ln 2π,   r = y − m,  C = K + diag(noise)
+/// ∂/∂θ    = ½ Σ_ij (α_i α_j − C⁻¹_ij) ∂C_ij/∂θ,     α = C⁻¹ r
+/// ```
+/// (Rasmussen & Williams 2006, eq. 5.8 and 5.9.) Replications add the likelihood of their scatter
+/// within a point: `−ν/2 ln σ² − S/(2σ²)` up to a constant.
+pub(crate) fn likelihood(
+    pairs: &Pairs,
+    observations: &Observations,
+    kernel: &Kernel,
+    noise_variance: f64,
+    mean: MeanRule,
+) -> Result<Likelihood> {
+    let n = pairs.n;
+    let layout = Layout::of(kernel);
+    let parts = Parts::new(pairs, kernel);
+    let factor = Cholesky::new(&parts.matrix(observations, noise_variance), n, 0)?;
+    let (mean, prior) = mean_of(&factor, &observations.values, mean);
+    let residual: Vec<f64> = observations.values.iter().map(|y| y - mean).collect();
+    let mut alpha = residual.clone();
+    factor.solve(&mut alpha);
+    let fit: f64 = residual.iter().zip(&alpha).map(|(r, a)| r * a).sum();
+    let scatter = observations.scatter(noise_variance);
+    let value = -0.5 * fit - factor.half_log_det() - 0.5 * n as f64 * libm::log(2.0 * PI) + prior + scatter.0;
+
+    let inverse = factor.inverse();
+    let mut gradient = vec![0.0; layout.len()];
+    parts.accumulate(pairs, &layout, kernel, &inverse, &alpha, &mut gradient);
+    let diagonal = |i: usize| alpha[i] * alpha[i] - inverse[i * n + i];
+    gradient[layout.variance_at()] += 0.5 * kernel.variance * (0..n).map(diagonal).sum::<f64>();
+    let noise: f64 = (0..n).map(|i| diagonal(i) * observations.noise_shares[i]).sum();
+    gradient[layout.noise_at()] += 0.5 * noise_variance * noise + scatter.1;
+    Ok(Likelihood { value, gradient })
+}
+
+/// The mean to subtract, and the log of its prior density (up to a constant).
+pub(crate) fn mean_of(factor: &Cholesky, y: &[f64], rule: MeanRule) -> (f64, f64) {
+    match rule {
+        MeanRule::Fixed(mean) => (mean, 0.0),
+        MeanRule::Profiled(variance) => {
+            let mut weights = vec![1.0; y.len()];
+            factor.solve(&mut weights);
+            let top: f64 = weights.iter().zip(y).map(|(w, y)| w * y).sum();
+            let mean = top / (weights.iter().sum::<f64>() + 1.0 / variance);
+            (mean, -0.5 * mean * mean / variance)
+        }
+    }
+}
+
+/// The kernel's factors for every pair.
+struct Parts {
+    numeric: Vec<f64>,
+    slope: Vec<f64>,
+    categorical: Vec<f64>,
+    product: f64,
+    summand: f64,
+    variance: f64,
+    n: usize,
+}
+
+impl Parts {
+    fn new(pairs: &Pairs, kernel: &Kernel) -> Self {
+        let mut distance = vec![0.0; pairs.len()];
+        for (squares, length) in pairs.squares.iter().zip(&kernel.length_scales) {
+            super::cholesky::add_scaled(&mut distance, 1.0 / (length * length), squares);
+        }
+        let mut exponent = vec![0.0; pairs.len()];
+        for (differing, rates) in pairs.differing.iter().zip(&kernel.category_rates) {
+            for (p, a, b) in differing {
+                exponent[*p] += rates[*a] + rates[*b];
+            }
+        }
+        let (numeric, slope) = distance.iter().map(|s| kernel.family.value_and_slope(*s)).unzip();
+        let categorical = exponent.iter().map(|e| if *e == 0.0 { 1.0 } else { libm::exp(-e) }).collect();
+        let (product, summand) = kernel.weights();
+        Self { numeric, slope, categorical, product, summand, variance: kernel.variance, n: pairs.n }
+    }
+
+    fn covariance(&self, p: usize) -> f64 {
+        self.product * self.numeric[p] * self.categorical[p]
+            + self.summand * (self.numeric[p] + self.categorical[p])
+    }
+
+    fn matrix(&self, observations: &Observations, noise_variance: f64) -> Vec<f64> {
+        let mut matrix = vec![0.0; self.n * self.n];
+        let mut p = 0;
+        for (i, row) in matrix.chunks_exact_mut(self.n.max(1)).enumerate() {
+            for entry in &mut row[..i] {
+                *entry = self.covariance(p);
+                p += 1;
+            }
+            row[i] = self.variance + observations.noise_of(i, noise_variance);
+        }
+        matrix
+    }
+
+    fn accumulate(
+        &self,
+        pairs: &Pairs,
+        layout: &Layout,
+        kernel: &Kernel,
+        inverse: &[f64],
+        alpha: &[f64],
+        gradient: &mut [f64],
+    ) {
+        let mut weights = Vec::with_capacity(pairs.len());
+        for i in 0..self.n {
+            let row = &inverse[i * self.n..i * self.n + i];
+            weights.extend(row.iter().zip(alpha).map(|(c, a)| alpha[i] * a - c));
+        }
+        let mut by_distance = vec![0.0; pairs.len()];
+        let (mut share, mut variance) = (0.0, 0.0);
+        for (p, w) in weights.iter().enumerate() {
+            let (numeric, categorical) = (self.numeric[p], self.categorical[p]);
+            by_distance[p] = -2.0 * w * self.slope[p] * (self.product * categorical + self.summand);
+            variance += w * self.covariance(p);
+            share += w * (0.5 * (numeric + categorical) - numeric * categorical);
+        }
+        for (j, (squares, length)) in pairs.squares.iter().zip(&kernel.length_scales).enumerate() {
+            gradient[j] += super::cholesky::dot(squares, &by_distance) / (length * length);
+        }
+        let mut at = layout.rates_at();
+        for (differing, rates) in pairs.differing.iter().zip(&kernel.category_rates) {
+            for (p, a, b) in differing {
+                let change =
+                    -weights[*p] * self.categorical[*p] * (self.product * self.numeric[*p] + self.summand);
+                gradient[at + a] += change * rates[*a];
+                gradient[at + b] += change * rates[*b];
+            }
+            at += rates.len();
+        }
+        if layout.is_mixed() {
+            let a = kernel.additive_share;
+            gradient[layout.share_at()] += share * self.variance * a * (1.0 - a);
+        }
+        gradient[layout.variance_at()] += variance;
+    }
+}

@@ -1,0 +1,19 @@
+//! Gaussian processes over numbers and categories.
+
+mod cholesky;
+mod fit;
+mod kernel;
+mod likelihood;
+mod observations;
+mod process;
+
+pub use fit::Noise;
+pub use kernel::{Column, Kernel, KernelFamily};
+pub use process::{GaussianProcess, LeaveOneOut, Prediction};
+
+pub(crate) use cholesky::{Cholesky, dot};
+pub(crate) use fit::{FitBudget, MEAN_VARIANCE, fit, plausible_kernel, starting_kernels, starting_noise};
+pub(crate) use kernel::Inputs;
+pub(crate) use likelihood::MeanRule;
+pub(crate) use observations::Observations;
+pub(crate) use process::{Scratch, Standardisation};
