@@ -1,0 +1,176 @@
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use ndarray::{Array2, ArrayView2};
+use serde::{Deserialize, Serialize};
+use synth_core::{Error, FileEntry, Result};
+
+use super::embedding_file::{EmbeddedRow, partial_path, rows_path};
+use super::format::{f32_elements, f32_header, npy_from_f32, parse_npy_f32};
+use crate::atomic::{AtomicFile, remove_leftovers, write_atomically};
+use crate::error::{corrupt, io_error};
+use crate::failpoint::{Boundary, reach};
+use crate::lock::lock;
+use crate::to_json_lines;
+
+/// Makes `E.npy` and `E.rows.jsonl` in chunks that survive a kill.
+///
+/// Chunk k lies under `E.npy.partial/` as `chunk_k.npy` and, once that is on the disk, `chunk_k.json`
+/// with its hash and rows. A chunk counts while its rows (paths, file hashes, groups, embedder) are
+/// those asked for: a changed image or another embedder makes its chunk again and no other.
+/// [`finish`](Self::finish) joins the chunks, holding one at a time, and removes the folder last.
+///
+/// # Examples
+/// ```
+/// use ndarray::array;
+/// use synth_core::EmbedderId;
+/// use synth_export::{EmbeddedRow, EmbeddingFile, EmbeddingJob};
+/// let directory = tempfile::tempdir()?;
+/// let target = directory.path().join("E.npy");
+/// let identity = EmbedderId { name: "toy-1".into(), weights: None, preprocessing: "none".into() };
+/// let row = EmbeddedRow { path: "a.png".into(), blake3: "00".into(), group: "a".into(), identity };
+///
+/// let job = EmbeddingJob::open(&target)?;
+/// if !job.has_chunk(0, std::slice::from_ref(&row))? {
+///     job.save_chunk(0, std::slice::from_ref(&row), array![[1.0, 2.0]].view())?;
+/// }
+/// job.finish(1)?;
+/// assert_eq!(EmbeddingFile::read(&target)?.rows(), Some(&[row][..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct EmbeddingJob {
+    target: PathBuf,
+    partial: PathBuf,
+    _lock: File,
+}
+
+/// What counts a chunk.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChunkRecord {
+    matrix: FileEntry,
+    rows: Vec<EmbeddedRow>,
+}
+
+impl EmbeddingJob {
+    /// Starts or resumes the making of the matrix `target`.
+    ///
+    /// # Errors
+    /// [`Error::Io`], also where another process is making it.
+    pub fn open(target: &Path) -> Result<Self> {
+        if target.file_name().is_none() || target.extension().is_none() {
+            return Err(Error::invalid("matrix", "a file name like `E.npy`", target.display()));
+        }
+        let partial = partial_path(target);
+        crate::atomic::create_directories(&partial)?;
+        let lock = lock(&partial)?;
+        remove_leftovers(&partial)?;
+        Ok(Self { target: target.to_owned(), partial, _lock: lock })
+    }
+
+    /// Whether chunk `number` is there with exactly these rows. A torn or altered chunk is not.
+    ///
+    /// # Errors
+    /// [`Error::Io`] other than a missing file.
+    pub fn has_chunk(&self, number: usize, rows: &[EmbeddedRow]) -> Result<bool> {
+        match self.read_chunk(number) {
+            Ok((found, _)) => Ok(found == rows),
+            Err(Error::Corrupt { .. }) => Ok(false),
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Saves chunk `number`; `matrix` has one row per entry of `rows`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the numbers of rows differ, [`Error::NonFinite`], [`Error::Io`].
+    pub fn save_chunk(&self, number: usize, rows: &[EmbeddedRow], matrix: ArrayView2<'_, f32>) -> Result<()> {
+        if matrix.nrows() != rows.len() {
+            let (expected, got) = (vec![rows.len()], vec![matrix.nrows()]);
+            return Err(Error::Shape { what: "rows of a chunk", expected, got });
+        }
+        if let Some(((row, column), _)) = matrix.indexed_iter().find(|(_, value)| !value.is_finite()) {
+            let what = format!("the embedding of `{}`", rows[row].path);
+            return Err(Error::NonFinite { what, at: format!("column {column}") });
+        }
+        let bytes = npy_from_f32(matrix);
+        let record = ChunkRecord { matrix: FileEntry::of(&bytes), rows: rows.to_vec() };
+        let record =
+            serde_json::to_vec(&record).map_err(|source| Error::component("chunk record", source))?;
+        let (matrix_path, record_path) = self.chunk_paths(number);
+        write_atomically(&matrix_path, &bytes)?;
+        reach(Boundary::BeforeManifest).map_err(io_error("writing", &record_path))?;
+        write_atomically(&record_path, &record)?;
+        reach(Boundary::AfterManifest).map_err(io_error("writing", &record_path))
+    }
+
+    /// Joins chunks 0 to `chunks` − 1 into the matrix and its sidecar, and removes the partial folder.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] or [`Error::Io`] for a missing or altered chunk, [`Error::Shape`] for chunks
+    /// of two dimensions, [`Error::AlreadyExists`] for a repeated path.
+    pub fn finish(self, chunks: usize) -> Result<()> {
+        let (mut rows, mut dim) = (Vec::new(), None);
+        for number in 0..chunks {
+            let (chunk_rows, matrix) = self.read_chunk(number)?;
+            let expected = *dim.get_or_insert(matrix.ncols());
+            if matrix.ncols() != expected {
+                let (expected, got) = (vec![expected], vec![matrix.ncols()]);
+                return Err(Error::Shape { what: "embedding row", expected, got });
+            }
+            rows.extend(chunk_rows);
+        }
+        check_unique(&rows)?;
+        let sidecar = rows_path(&self.target);
+        // A reader in between must not join the new matrix to an old sidecar.
+        remove_if_there(&sidecar)?;
+        let mut file = AtomicFile::create(&self.target)?;
+        file.write(&f32_header(rows.len(), dim.unwrap_or(0)))?;
+        for number in 0..chunks {
+            file.write(&f32_elements(self.read_chunk(number)?.1.view()))?;
+        }
+        file.commit()?;
+        write_atomically(&sidecar, &to_json_lines(&rows)?)?;
+        reach(Boundary::BeforeCleanup).map_err(io_error("removing", &self.partial))?;
+        fs::remove_dir_all(&self.partial).map_err(io_error("removing", &self.partial))
+    }
+
+    fn read_chunk(&self, number: usize) -> Result<(Vec<EmbeddedRow>, Array2<f32>)> {
+        let (matrix_path, record_path) = self.chunk_paths(number);
+        let record = fs::read(&record_path).map_err(io_error("reading", &record_path))?;
+        let record: ChunkRecord =
+            serde_json::from_slice(&record).map_err(|error| corrupt(&record_path, error))?;
+        let bytes = fs::read(&matrix_path).map_err(io_error("reading", &matrix_path))?;
+        if FileEntry::of(&bytes) != record.matrix {
+            return Err(corrupt(&matrix_path, "not the bytes that were saved"));
+        }
+        let matrix = parse_npy_f32(&matrix_path, &bytes)?;
+        if matrix.nrows() != record.rows.len() {
+            return Err(corrupt(&record_path, "another number of rows than its matrix"));
+        }
+        Ok((record.rows, matrix))
+    }
+
+    fn chunk_paths(&self, number: usize) -> (PathBuf, PathBuf) {
+        let path = |extension| self.partial.join(format!("chunk_{number:06}.{extension}"));
+        (path("npy"), path("json"))
+    }
+}
+
+fn check_unique(rows: &[EmbeddedRow]) -> Result<()> {
+    let mut paths: Vec<&str> = rows.iter().map(|row| row.path.as_str()).collect();
+    paths.sort_unstable();
+    match paths.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(Error::AlreadyExists { what: "row", name: pair[0].to_owned() }),
+        None => Ok(()),
+    }
+}
+
+fn remove_if_there(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io_error("removing", path)(error)),
+        _ => Ok(()),
+    }
+}

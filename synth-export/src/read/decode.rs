@@ -1,0 +1,131 @@
+use std::fmt;
+use std::io::Cursor;
+
+use image::{DynamicImage, ImageError, ImageFormat, ImageReader, Limits};
+
+/// How large a decoded image may be. The header of a hostile or broken file can claim anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecodeLimits {
+    /// Longest side, px. Default 32,768.
+    pub max_side_px: u32,
+    /// Memory that decoding one image may take, bytes. Default 512 MiB.
+    pub max_alloc_bytes: u64,
+}
+
+impl Default for DecodeLimits {
+    fn default() -> Self {
+        Self { max_side_px: 1 << 15, max_alloc_bytes: 512 << 20 }
+    }
+}
+
+/// Why bytes are no image that synth reads.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// There are no bytes.
+    Empty,
+    /// The first bytes are those of no supported format.
+    UnknownFormat,
+    /// Another format than the one asked for.
+    OtherFormat {
+        /// The format found, if any.
+        found: Option<ImageFormat>,
+        /// The format asked for.
+        expected: ImageFormat,
+    },
+    /// The header claims more than the limits allow.
+    TooLarge {
+        /// What the decoder says.
+        source: ImageError,
+    },
+    /// The file ends before its image does.
+    Truncated,
+    /// The bytes are torn or damaged, or use a feature that the decoder lacks.
+    Damaged {
+        /// What the decoder says.
+        source: ImageError,
+    },
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("the file is empty"),
+            Self::UnknownFormat => f.write_str("not an image (PNG, JPEG, TIFF, BMP or WebP)"),
+            Self::OtherFormat { found: Some(found), expected } => write!(f, "is {found:?}, not {expected:?}"),
+            Self::OtherFormat { found: None, expected } => write!(f, "not a {expected:?} image"),
+            Self::TooLarge { .. } => f.write_str("larger than the limits for one image"),
+            Self::Truncated => f.write_str("truncated image"),
+            Self::Damaged { .. } => f.write_str("damaged image"),
+        }
+    }
+}
+
+impl std::error::Error for DecodeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::TooLarge { source } | Self::Damaged { source } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+/// Decodes an image by its content, whatever the file is called; the first frame or page of many.
+///
+/// Pixels keep their type: 8- and 16-bit grey, RGB, with alpha where the file has it. Palettes are
+/// expanded. An EXIF orientation is not applied, colour profiles are ignored.
+///
+/// # Errors
+/// [`DecodeError`]; nothing is allocated for a header that breaks the limits.
+pub fn decode_image(
+    bytes: &[u8],
+    expected: Option<ImageFormat>,
+    limits: &DecodeLimits,
+) -> Result<DynamicImage, DecodeError> {
+    if bytes.is_empty() {
+        return Err(DecodeError::Empty);
+    }
+    let format = match (image::guess_format(bytes).ok(), expected) {
+        (found, Some(expected)) if found != Some(expected) => {
+            return Err(DecodeError::OtherFormat { found, expected });
+        }
+        (Some(format), _) if format.reading_enabled() => format,
+        _ => return Err(DecodeError::UnknownFormat),
+    };
+    if format == ImageFormat::Jpeg && !is_complete_jpeg(bytes) {
+        return Err(DecodeError::Truncated);
+    }
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut allowed = Limits::default();
+    allowed.max_image_width = Some(limits.max_side_px);
+    allowed.max_image_height = Some(limits.max_side_px);
+    allowed.max_alloc = Some(limits.max_alloc_bytes);
+    reader.limits(allowed);
+    reader.decode().map_err(|source| match source {
+        ImageError::Limits(_) => DecodeError::TooLarge { source },
+        source => DecodeError::Damaged { source },
+    })
+}
+
+/// Whether the markers of a JPEG file lead to its end marker. The decoder itself is lenient: it
+/// fills what is missing with grey. Thumbnails inside segments are skipped with their segment.
+fn is_complete_jpeg(bytes: &[u8]) -> bool {
+    let mut at = 2;
+    loop {
+        // Entropy-coded data and padding run up to the next marker that is neither a stuffed zero
+        // nor a restart.
+        let Some(marker) = bytes.get(at..).and_then(|rest| {
+            rest.windows(2)
+                .position(|pair| pair[0] == 0xff && !matches!(pair[1], 0x00 | 0x01 | 0xd0..=0xd7 | 0xff))
+        }) else {
+            return false;
+        };
+        let code = bytes[at + marker + 1];
+        if code == 0xd9 {
+            return true;
+        }
+        at += marker + 2;
+        let Some(length) = bytes.get(at..at + 2) else { return false };
+        at += usize::from(u16::from_be_bytes([length[0], length[1]]));
+    }
+}

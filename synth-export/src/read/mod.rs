@@ -1,0 +1,10 @@
+//! Reading folders of images.
+
+mod decode;
+mod folder;
+mod groups;
+mod scan;
+
+pub use decode::{DecodeError, DecodeLimits, decode_image};
+pub use folder::{BadFile, FolderImages, ImageFile, ImageFolder, LoadedImage, OnBadFile};
+pub use groups::Groups;

@@ -1,0 +1,423 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use synth_core::{Error, FileEntry, Result, RunStore, StepFile};
+
+use super::config_difference::{CONFIG_HASH, config_hash, other_config};
+use super::log::{self, LogEntry};
+use super::manifest::{Damage, DamageKind, RunHead, RunManifest, StepEntry};
+use crate::atomic::{Durability, create_directories, file_entry, remove_leftovers, sync_files, write_as};
+use crate::atomic::{is_temporary, write_atomically};
+use crate::error::{corrupt, io_error};
+use crate::failpoint::{Boundary, reach};
+use crate::json_file;
+use crate::lock::{LOCK_FILE, lock};
+use crate::paths::{check_relative, join};
+
+const CONFIG: &str = "config.yaml";
+const MANIFEST: &str = "manifest.json";
+const BACKUP: &str = "manifest.json.bak";
+const LOG: &str = "log.jsonl";
+
+/// A run on disk: `config.yaml`, the files of its finished steps, and `manifest.json` with the hash of
+/// each.
+///
+/// Files of a step are written and made durable first; the step counts once `manifest.json`, itself
+/// replaced atomically, lists it. What a killed process wrote beyond that is overwritten by the next
+/// attempt at the step. `manifest.json.bak` is the same once more, written right after it, in case a
+/// disk fails. A run that is written to is locked against other processes.
+///
+/// # Examples
+/// ```
+/// use std::collections::BTreeMap;
+/// use synth_core::{RunStore, StepFile};
+/// use synth_export::{RunDirectory, RunHead};
+/// let directory = tempfile::tempdir()?;
+/// let path = directory.path().join("void_poc");
+/// let head = RunHead { config: "seed: 1\n".into(), about: BTreeMap::new() };
+///
+/// let run = RunDirectory::create(&path, &head)?;
+/// run.save("iteration_000", &[StepFile { path: "iteration_000/scores.json".into(), bytes: b"{}".into() }])?;
+/// drop(run);
+///
+/// let run = RunDirectory::resume(&path, &head)?;
+/// assert_eq!(run.steps()?, ["iteration_000"]);
+/// assert!(run.verify().is_empty(), "every file is as it was saved");
+/// drop(run);
+///
+/// let other = RunHead { config: "seed: 2\n".into(), ..head };
+/// let error = RunDirectory::resume(&path, &other).unwrap_err().to_string();
+/// assert!(error.starts_with("`seed` must be 1"), "{error}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct RunDirectory {
+    root: PathBuf,
+    manifest: Mutex<RunManifest>,
+    /// Held while the run may be written to; `None` for a reader.
+    lock: Option<File>,
+}
+
+impl RunDirectory {
+    /// Whether `root` holds a run that was started, finished or not.
+    #[must_use]
+    pub fn exists(root: &Path) -> bool {
+        root.join(MANIFEST).exists()
+    }
+
+    /// Starts a run in a directory that is missing or empty, or where a process was killed before
+    /// its first manifest.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`] for a run, or a directory with other files; [`Error::Io`], also where
+    /// another process writes to it.
+    pub fn create(root: &Path, head: &RunHead) -> Result<Self> {
+        create_directories(root)?;
+        refuse_foreign(root, head)?;
+        let lock = lock(root)?;
+        if Self::exists(root) {
+            return Err(Error::AlreadyExists { what: "run", name: root.display().to_string() });
+        }
+        remove_leftovers(root)?;
+        let run =
+            Self { root: root.to_owned(), manifest: Mutex::new(RunManifest::new(head)), lock: Some(lock) };
+        write_atomically(&root.join(CONFIG), head.config.as_bytes())?;
+        run.write_manifest(&run.manifest())?;
+        Ok(run)
+    }
+
+    /// Goes on with a run, or [creates](Self::create) it where none was started. Removes temporary
+    /// files that a killed process left.
+    ///
+    /// The stored facts stay; compare [`about`](Self::about) with those of today where it matters
+    /// (another kind of CPU may change bits).
+    ///
+    /// # Errors
+    /// [`Error::InvalidParam`] naming the first key in which `head.config` differs from the run's (the
+    /// form of the text does not matter); [`Error::Corrupt`] for a torn or altered `manifest.json` or
+    /// `config.yaml`, saying how to mend it; [`Error::Io`], also where another process writes to it.
+    pub fn resume(root: &Path, head: &RunHead) -> Result<Self> {
+        if !Self::exists(root) && !root.join(BACKUP).exists() {
+            return Self::create(root, head);
+        }
+        let lock = lock(root)?;
+        let manifest = read_manifest(root)?;
+        check_config(root, &manifest, head)?;
+        remove_leftovers(root)?;
+        Ok(Self { root: root.to_owned(), manifest: Mutex::new(manifest), lock: Some(lock) })
+    }
+
+    /// Opens a run for reading only, without a lock; it sees the steps finished by now.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where no run is; [`Error::Corrupt`], [`Error::Io`].
+    pub fn open(root: &Path) -> Result<Self> {
+        if !Self::exists(root) && !root.join(BACKUP).exists() {
+            return Err(Error::NotFound { what: "run", name: root.display().to_string() });
+        }
+        let manifest = Mutex::new(read_manifest(root)?);
+        Ok(Self { root: root.to_owned(), manifest, lock: None })
+    }
+
+    /// Where the run lies.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The facts fixed at the first start.
+    #[must_use]
+    pub fn about(&self) -> BTreeMap<String, String> {
+        self.manifest().about.clone()
+    }
+
+    /// A copy of the manifest.
+    #[must_use]
+    pub fn snapshot(&self) -> RunManifest {
+        self.manifest().clone()
+    }
+
+    /// Whether a step is finished.
+    #[must_use]
+    pub fn is_done(&self, step: &str) -> bool {
+        self.manifest().step(step).is_some()
+    }
+
+    /// The configuration, checked against its hash.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn config(&self) -> Result<String> {
+        let bytes = self.read(CONFIG)?;
+        String::from_utf8(bytes).map_err(|error| corrupt(&self.root.join(CONFIG), error))
+    }
+
+    /// One file of a finished step, checked against its hash.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a path that no finished step has, [`Error::Corrupt`] for a missing or
+    /// altered file.
+    pub fn read(&self, path: &str) -> Result<Vec<u8>> {
+        let entry = self.manifest().files.get(path).cloned();
+        let Some(entry) = entry else {
+            return Err(Error::NotFound { what: "file of a finished step", name: path.to_owned() });
+        };
+        read_checked(&self.root, path, &entry)
+    }
+
+    /// Takes a finished step back, to be made again (a report after a new version): first out of the
+    /// manifest, then its files. A step that is not finished is left as it is.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a reader, [`Error::Io`].
+    pub fn discard(&self, step: &str) -> Result<()> {
+        self.check_writable()?;
+        let mut manifest = self.manifest();
+        let Some(entry) = manifest.step(step).cloned() else { return Ok(()) };
+        let mut next = manifest.clone();
+        next.steps.retain(|other| other.name != step);
+        next.files.retain(|path, _| !entry.files.contains(path));
+        self.write_manifest(&next)?;
+        *manifest = next;
+        for path in &entry.files {
+            let path = join(&self.root, path);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(io_error("removing", &path)(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads every file and compares it with its hash; gives those that differ, by path.
+    #[must_use]
+    pub fn verify(&self) -> Vec<Damage> {
+        let files = self.manifest().files.clone();
+        damages(&self.root, &files)
+    }
+
+    /// Files of the directory that the manifest does not list: of an unfinished step, or a user's own.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn unlisted(&self) -> Result<Vec<String>> {
+        let files = self.manifest().files.clone();
+        let own = [MANIFEST, BACKUP, LOG, LOCK_FILE];
+        let mut found = files_below(&self.root)?;
+        found.retain(|path| !files.contains_key(path) && !own.contains(&path.as_str()));
+        Ok(found)
+    }
+
+    /// Appends a line to `log.jsonl`, which is not hashed.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a reader, [`Error::Io`].
+    pub fn log(&self, entry: &LogEntry) -> Result<()> {
+        self.check_writable()?;
+        log::append(&self.root.join(LOG), entry)
+    }
+
+    fn manifest(&self) -> MutexGuard<'_, RunManifest> {
+        // A panic elsewhere cannot leave it half-changed: it is replaced as a whole.
+        self.manifest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn check_writable(&self) -> Result<()> {
+        if self.lock.is_some() {
+            return Ok(());
+        }
+        let what = format!("writing to `{}`", self.root.display());
+        Err(Error::Unsupported { what, reason: "the run was opened for reading".into() })
+    }
+
+    fn write_manifest(&self, manifest: &RunManifest) -> Result<()> {
+        let bytes = json_file(MANIFEST, manifest)?.bytes;
+        let path = self.root.join(MANIFEST);
+        reach(Boundary::BeforeManifest).map_err(io_error("writing", &path))?;
+        write_atomically(&path, &bytes)?;
+        reach(Boundary::AfterManifest).map_err(io_error("writing", &path))?;
+        write_atomically(&self.root.join(BACKUP), &bytes)
+    }
+
+    /// The manifest with a new step, or `None` where exactly this step is finished.
+    fn with_step(
+        &self,
+        manifest: &RunManifest,
+        step: &str,
+        files: &[StepFile],
+    ) -> Result<Option<RunManifest>> {
+        let entries = entries(files)?;
+        if let Some(finished) = manifest.step(step) {
+            let same = finished.files.iter().eq(entries.keys())
+                && entries.iter().all(|(path, entry)| manifest.files.get(path) == Some(entry));
+            let name = format!("{step} (with other content, in {})", self.root.display());
+            return if same { Ok(None) } else { Err(Error::AlreadyExists { what: "finished step", name }) };
+        }
+        if let Some(path) = entries.keys().find(|path| manifest.files.contains_key(*path)) {
+            return Err(Error::AlreadyExists { what: "file of another step", name: path.clone() });
+        }
+        let mut next = manifest.clone();
+        next.steps.push(StepEntry { name: step.to_owned(), files: entries.keys().cloned().collect() });
+        next.files.extend(entries);
+        Ok(Some(next))
+    }
+}
+
+impl RunStore for RunDirectory {
+    fn save(&self, step: &str, files: &[StepFile]) -> Result<()> {
+        self.check_writable()?;
+        let mut manifest = self.manifest();
+        let Some(next) = self.with_step(&manifest, step, files)? else { return Ok(()) };
+        let paths: Vec<PathBuf> = files.iter().map(|file| join(&self.root, &file.path)).collect();
+        for (path, file) in paths.iter().zip(files) {
+            write_as(path, &file.bytes, Durability::Later)?;
+        }
+        sync_files(&paths)?;
+        self.write_manifest(&next)?;
+        *manifest = next;
+        Ok(())
+    }
+
+    fn load(&self, step: &str) -> Result<Option<Vec<StepFile>>> {
+        let manifest = self.snapshot();
+        let Some(entry) = manifest.step(step) else { return Ok(None) };
+        let load = |path: &String| {
+            let bytes = read_checked(&self.root, path, &manifest.files[path])?;
+            Ok(StepFile { path: path.clone(), bytes })
+        };
+        entry.files.iter().map(load).collect::<Result<_>>().map(Some)
+    }
+
+    fn steps(&self) -> Result<Vec<String>> {
+        Ok(self.manifest().steps.iter().map(|step| step.name.clone()).collect())
+    }
+}
+
+/// The hashes of a step's files by path; checks the paths.
+fn entries(files: &[StepFile]) -> Result<BTreeMap<String, FileEntry>> {
+    let mut entries = BTreeMap::new();
+    for StepFile { path, bytes } in files {
+        check_relative(path)?;
+        if [CONFIG, MANIFEST, BACKUP, LOG].contains(&path.as_str()) {
+            return Err(Error::invalid("file path", "none of the run's own files", path));
+        }
+        if entries.insert(path.clone(), FileEntry::of(bytes)).is_some() {
+            return Err(Error::AlreadyExists { what: "file of the step", name: path.clone() });
+        }
+    }
+    Ok(entries)
+}
+
+/// Only what a start of this run writes may be in a directory that becomes one.
+fn refuse_foreign(root: &Path, head: &RunHead) -> Result<()> {
+    for entry in fs::read_dir(root).map_err(io_error("reading", root))? {
+        let entry = entry.map_err(io_error("reading", root))?;
+        let name = entry.file_name();
+        let what = match name.to_string_lossy().as_ref() {
+            MANIFEST | BACKUP => "run",
+            // A user's own file of that name must not be replaced.
+            CONFIG if !fs::read(entry.path()).is_ok_and(|text| text == head.config.as_bytes()) => {
+                "directory with another config.yaml"
+            }
+            CONFIG | LOG | LOCK_FILE => continue,
+            name if is_temporary(name) => continue,
+            _ => "directory with other files",
+        };
+        return Err(Error::AlreadyExists { what, name: root.display().to_string() });
+    }
+    Ok(())
+}
+
+fn read_manifest(root: &Path) -> Result<RunManifest> {
+    let path = root.join(MANIFEST);
+    let parsed = parse_manifest(&path);
+    parsed.map_err(|problem| {
+        let mend = match parse_manifest(&root.join(BACKUP)) {
+            Ok(backup) => {
+                format!("copy `{BACKUP}` (whole, {} finished steps) over it and resume", backup.steps.len())
+            }
+            Err(_) => "restore it from a copy, or start again in another directory".to_owned(),
+        };
+        corrupt(&path, format!("{problem}; to mend it, {mend}"))
+    })
+}
+
+fn parse_manifest(path: &Path) -> Result<RunManifest, String> {
+    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    let manifest: RunManifest = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+    manifest.check()?;
+    Ok(manifest)
+}
+
+fn check_config(root: &Path, manifest: &RunManifest, head: &RunHead) -> Result<()> {
+    let stored = read_checked(root, CONFIG, &manifest.files[CONFIG]);
+    if manifest.about.get(CONFIG_HASH) == Some(&config_hash(&head.config)) {
+        return stored.map(drop);
+    }
+    // An altered file may still tell the key; that it was altered counts only if it tells none.
+    let text = fs::read_to_string(root.join(CONFIG)).ok();
+    match other_config(&root.display().to_string(), text.as_deref(), &head.config) {
+        Some(error) => Err(error),
+        None => stored.map(drop),
+    }
+}
+
+/// The bytes of a file that must be there as listed.
+pub(crate) fn read_checked(root: &Path, path: &str, entry: &FileEntry) -> Result<Vec<u8>> {
+    let full = join(root, path);
+    let bytes = match fs::read(&full) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(corrupt(&full, "the manifest lists it, but it is missing"));
+        }
+        other => other.map_err(io_error("reading", &full))?,
+    };
+    let found = FileEntry::of(&bytes);
+    if found == *entry {
+        return Ok(bytes);
+    }
+    let problem = format!(
+        "not the bytes that were saved ({} bytes with BLAKE3 {}, saved were {} with {})",
+        found.bytes,
+        &found.blake3[..16],
+        entry.bytes,
+        entry.blake3.get(..16).unwrap_or(&entry.blake3)
+    );
+    Err(corrupt(&full, problem))
+}
+
+/// Compares files with their hashes.
+pub(crate) fn damages(root: &Path, files: &BTreeMap<String, FileEntry>) -> Vec<Damage> {
+    let damage = |(path, entry): (&String, &FileEntry)| {
+        let kind = match file_entry(&join(root, path)) {
+            Ok(found) if found == *entry => return None,
+            Ok(_) => DamageKind::Altered,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => DamageKind::Missing,
+            Err(error) => DamageKind::Unreadable { reason: error.to_string() },
+        };
+        Some(Damage { path: path.clone(), kind })
+    };
+    files.iter().filter_map(damage).collect()
+}
+
+/// Relative paths of all files below `root`, in byte order.
+pub(crate) fn files_below(root: &Path) -> Result<Vec<String>> {
+    let mut found = BTreeSet::new();
+    let mut pending = vec![(root.to_owned(), String::new())];
+    while let Some((directory, prefix)) = pending.pop() {
+        for entry in fs::read_dir(&directory).map_err(io_error("reading", &directory))? {
+            let entry = entry.map_err(io_error("reading", &directory))?;
+            let relative = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            if entry.file_type().map_err(io_error("reading", &entry.path()))?.is_dir() {
+                pending.push((entry.path(), relative + "/"));
+            } else {
+                found.insert(relative);
+            }
+        }
+    }
+    Ok(found.into_iter().collect())
+}

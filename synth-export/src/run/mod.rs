@@ -1,0 +1,12 @@
+//! Run directories: the finished steps of one calibration on disk.
+
+mod config_difference;
+mod directory;
+mod files;
+mod log;
+mod manifest;
+
+pub use directory::RunDirectory;
+pub use files::{ImageEncoding, json_file, sample_files};
+pub use log::LogEntry;
+pub use manifest::{Damage, DamageKind, RunHead, RunManifest, StepEntry};
