@@ -23,9 +23,9 @@ pub trait Exporter<T: Send + Sync + 'static>: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// The first error of the iterator or of the store; nothing half-made stays behind.
-    async fn export(
+    async fn export<'a>(
         &self,
-        shards: Box<dyn Iterator<Item = Result<Shard<T>>> + Send + '_>,
+        shards: Box<dyn Iterator<Item = Result<Shard<T>>> + Send + 'a>,
     ) -> Result<Manifest>;
 }
 
