@@ -39,10 +39,24 @@
 //! ```
 
 mod check;
+pub mod codec;
+pub mod divergence;
 pub mod embedder;
+pub mod exporter;
 pub mod generator;
+pub mod neighbor;
 pub mod optimizer;
+pub mod projection;
+pub mod run_store;
+pub mod validator;
 
+pub use codec::CodecCaps;
+pub use divergence::DivergenceCaps;
 pub use embedder::EmbedderCaps;
+pub use exporter::{Existing, ExporterCaps};
 pub use generator::GeneratorCaps;
+pub use neighbor::NeighborCaps;
 pub use optimizer::OptimizerCaps;
+pub use projection::ProjectionCaps;
+pub use run_store::RunStoreCaps;
+pub use validator::ValidatorCaps;

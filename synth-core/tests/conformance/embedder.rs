@@ -86,7 +86,7 @@ mod sound {
     embedder_conformance!(make(Flaw::None), caps());
 }
 
-broken! { embedder, caps();
+broken! { embedder, |_| caps();
     rows_have_the_declared_dim: AddsAColumn => "rows have the declared dim: 3 columns, declared 2",
     rows_are_finite: DividesByZero => "rows are finite: Some(((0, 1), inf))",
     rows_depend_on_their_item_only: CentresTheBatch => "its item only (batch of 2): row 0 differs, first at column Some(1)",

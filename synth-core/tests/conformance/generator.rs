@@ -159,7 +159,7 @@ mod sound {
     generator_conformance!(make(Flaw::None), caps());
 }
 
-broken! { generator, caps();
+broken! { generator, |_| caps();
     one_result_per_request: DropsTheLast => "one result per request: 4 results for 5 requests",
     same_request_gives_same_sample: RemembersCalls => "the same request gives the same sample: item 0",
     other_seed_gives_other_items: IgnoresTheSeed => "another seed gives other items",

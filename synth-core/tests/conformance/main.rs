@@ -3,7 +3,7 @@
 
 /// For every check of a suite: the flaw it must catch, and the law it must name.
 macro_rules! broken {
-    ($suite:ident, $caps:expr; $($check:ident: $flaw:ident => $law:literal,)*) => {
+    ($suite:ident, |$of:pat_param| $caps:expr; $($check:ident: $flaw:ident => $law:literal,)*) => {
         mod broken {
             use super::*;
 
@@ -11,6 +11,7 @@ macro_rules! broken {
                 #[test]
                 #[should_panic(expected = $law)]
                 fn $check() {
+                    let $of = Flaw::$flaw;
                     synth_core::conformance::$suite::$check(&make(Flaw::$flaw), &$caps);
                 }
             )*
@@ -23,6 +24,13 @@ macro_rules! broken {
     };
 }
 
+mod codec;
+mod divergence;
 mod embedder;
+mod exporter;
 mod generator;
+mod neighbor;
 mod optimizer;
+mod projection;
+mod run_store;
+mod validator;

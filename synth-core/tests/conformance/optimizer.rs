@@ -147,7 +147,7 @@ mod sound_on_real_numbers_only {
     );
 }
 
-broken! { optimizer, OptimizerCaps::default();
+broken! { optimizer, |_| OptimizerCaps::default();
     keeps_its_space_and_name: HasNoName => "it has a name",
     gives_as_many_proposals_as_asked: GivesOneMore => "it gives as many proposals as asked: 1 of 0",
     proposals_lie_inside_the_space: LeavesTheSpace => "proposals lie inside the space",
