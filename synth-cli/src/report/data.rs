@@ -75,7 +75,7 @@ pub(crate) enum Role {
     Far,
     /// Synthetic, made in this iteration of so many.
     Iteration {
-        /// Its number, from 1.
+        /// Its number, from 0.
         number: usize,
         /// The last iteration's number.
         last: usize,

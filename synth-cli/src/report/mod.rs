@@ -2,14 +2,13 @@
 //! PNG. A pure function of [`ReportData`]: the same data give the same bytes.
 
 mod assemble;
+mod collect;
 mod data;
 mod html;
 mod plots;
 
-pub(crate) use assemble::{RunView, assemble};
-pub(crate) use data::{
-    Band, Convergence, Marginal, MarginalShape, PointSet, ReportData, Role, Strip, StripImage, Table, Tone,
-    VerdictText,
-};
-pub(crate) use html::render;
-pub(crate) use plots::{Plot, draw_all};
+use assemble::{RunView, assemble};
+pub(crate) use collect::report_files;
+use data::{PointSet, Role, Strip, StripImage};
+use html::render;
+use plots::draw_all;

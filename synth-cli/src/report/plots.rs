@@ -67,7 +67,7 @@ fn points(set: &PointSet) -> Drawing {
         Role::Far => plot.with_color(FAR).with_size(4.5).with_marker_opacity(0.8).with_legend("far"),
         Role::Iteration { number, last } => {
             let plot = plot.with_color(shade(number, last)).with_size(3.2).with_marker_opacity(0.85);
-            let named = number == 1 || number == last || (last > 3 && number == last.div_ceil(2));
+            let named = number <= 1 || number == last || (last > 3 && number == last.div_ceil(2));
             if named { plot.with_legend(format!("iteration {number}")) } else { plot }
         }
     }
@@ -75,7 +75,7 @@ fn points(set: &PointSet) -> Drawing {
 }
 
 fn shade(number: usize, last: usize) -> String {
-    let late = if last > 1 { (number - 1) as f64 / (last - 1) as f64 } else { 1.0 };
+    let late = number as f64 / last.max(1) as f64;
     let [r, g, b] = std::array::from_fn(|i| (EARLY[i] + (LATE[i] - EARLY[i]) * late).round() as u8);
     format!("#{r:02x}{g:02x}{b:02x}")
 }
