@@ -12,28 +12,41 @@ use super::surface::{Goal, Surface};
 use crate::acquisition::Acquisition;
 use crate::distinct::{Seen, size_at_most, unseen};
 use crate::encoding::UnitColumn;
-use crate::gp::{GaussianProcess, dot};
+use crate::gp::{Cholesky, GaussianProcess, Inputs, dot};
 use crate::sobol::SobolSequence;
 
-/// A point that may be proposed, with its prediction under the process as it grows.
+/// A point that may be proposed.
 #[derive(Clone, Debug)]
 struct Candidate {
     at: Located,
-    whitened: Vec<f64>,
-    mean: f64,
-    variance: f64,
     feasible: f64,
 }
 
-/// A batch in the making: the process believes its own predictions of what was chosen already, so
-/// that the next point looks elsewhere.
+/// What a member of the ensemble predicts of a candidate.
+#[derive(Clone, Debug)]
+struct Forecast {
+    whitened: Vec<f64>,
+    mean: f64,
+    variance: f64,
+}
+
+/// One model with its view of the candidates, growing with the batch.
+#[derive(Clone, Debug)]
+struct Member {
+    model: Model,
+    forecasts: Vec<Forecast>,
+    best: f64,
+}
+
+/// A batch in the making. Every member believes its own predictions of what was chosen already, so
+/// that the next point looks elsewhere; members take turns, so that what one takes for certain
+/// another may still look into.
 pub(crate) struct Batch<'a> {
     params: &'a GpParams,
     space: &'a ModelSpace,
-    model: Model,
+    members: Vec<Member>,
     feasibility: Option<Feasibility>,
     candidates: Vec<Candidate>,
-    best: f64,
     seen: Seen,
     seed: Seed,
     chosen: Vec<Proposal>,
@@ -54,16 +67,21 @@ impl<'a> Batch<'a> {
         n: usize,
         seed: Seed,
     ) -> Result<Self> {
-        let mut model = Model::fit(space, outcomes, params.noise, outcomes.pending.len() + n)?;
-        let best = least(&model.process.means_at_inputs());
+        let models = Model::ensemble(space, outcomes, params.noise, outcomes.pending.len() + n)?;
+        let mut members: Vec<Member> = models
+            .into_iter()
+            .map(|model| Member { best: least(&model.process.means_at_inputs()), forecasts: vec![], model })
+            .collect();
         for at in &outcomes.pending {
-            believe(&mut model.process, at);
+            members.iter_mut().for_each(|member| believe(&mut member.model.process, at));
         }
         let worked: Vec<Located> = outcomes.measured.iter().map(|m| m.at.clone()).collect();
         let feasibility = Feasibility::new(space, &worked, &outcomes.failed)?;
         let mut batch =
-            Self { params, space, model, feasibility, candidates: vec![], best, seen, seed, chosen: vec![] };
+            Self { params, space, members, feasibility, candidates: vec![], seen, seed, chosen: vec![] };
         batch.candidates = batch.candidates(&worked)?;
+        let inputs = space.inputs(&batch.candidates.iter().map(|c| c.at.clone()).collect::<Vec<_>>());
+        batch.members.iter_mut().for_each(|member| member.look_at(&inputs));
         Ok(batch)
     }
 
@@ -73,38 +91,43 @@ impl<'a> Batch<'a> {
             return self.choose_by_draws(n);
         }
         while self.chosen.len() < n {
-            let surface = self.surface(self.goal());
-            let mut found = self.climbs(&surface);
+            let (member, goal) = self.turn();
+            let surface = self.surface(member, goal);
+            let mut found = self.climbs(member, &surface);
             found.sort_by(|a, b| b.score.total_cmp(&a.score));
             let Some(next) = self.first_new(found)? else { break };
-            self.take(next)?;
+            self.take(member, next)?;
         }
         self.finish(n)
     }
 
-    fn goal(&self) -> Goal {
+    /// Whose turn it is, and what it looks for.
+    fn turn(&self) -> (usize, Goal) {
         if self.chosen.is_empty() && self.params.exploit {
-            return Goal::Mean;
+            return (0, Goal::Mean);
         }
-        Goal::Acquisition { kind: self.params.acquisition, best: self.best, beta: self.params.ucb_beta }
+        let member = self.chosen.len() % self.members.len();
+        (member, self.acquisition(member))
     }
 
-    fn surface(&self, goal: Goal) -> Surface<'_> {
-        Surface {
-            space: self.space,
-            process: &self.model.process,
-            feasibility: self.feasibility.as_ref(),
-            goal,
-        }
+    fn acquisition(&self, member: usize) -> Goal {
+        let best = self.members[member].best;
+        Goal::Acquisition { kind: self.params.acquisition, best, beta: self.params.ucb_beta }
+    }
+
+    fn surface(&self, member: usize, goal: Goal) -> Surface<'_> {
+        let process = &self.members[member].model.process;
+        Surface { space: self.space, process, feasibility: self.feasibility.as_ref(), goal }
     }
 
     /// Ends of climbs from the best candidates, then the candidates themselves.
-    fn climbs(&self, surface: &Surface<'_>) -> Vec<Found> {
-        let mut found: Vec<Found> = self
-            .candidates
-            .iter()
-            .map(|c| Found { at: c.at.clone(), score: surface.score(c.mean, c.variance) + c.feasible })
-            .collect();
+    fn climbs(&self, member: usize, surface: &Surface<'_>) -> Vec<Found> {
+        let score = |(c, f): (&Candidate, &Forecast)| Found {
+            at: c.at.clone(),
+            score: surface.score(f.mean, f.variance) + c.feasible,
+        };
+        let mut found: Vec<Found> =
+            self.candidates.iter().zip(&self.members[member].forecasts).map(score).collect();
         found.sort_by(|a, b| b.score.total_cmp(&a.score));
         let ends: Vec<Found> =
             found.iter().take(CLIMBS).map(|f| climb(surface, &f.at.unit, EFFORT)).collect();
@@ -122,26 +145,19 @@ impl<'a> Batch<'a> {
         Ok(None)
     }
 
-    fn take(&mut self, next: Found) -> Result<()> {
+    fn take(&mut self, member: usize, next: Found) -> Result<()> {
         let (set, at) = self.space.snap(&next.at.unit);
         self.seen.insert(&set, &self.space.encoding)?;
-        let goal =
-            Goal::Acquisition { kind: self.params.acquisition, best: self.best, beta: self.params.ucb_beta };
-        let (mean, variance) = self.predict(&at);
-        let score = self.surface(goal).score(mean, variance);
-        self.propose(set, mean, variance, Some(self.params.acquisition.value_of(score)));
-        self.best = self.best.min(mean);
-        believe(&mut self.model.process, &at);
-        self.update_candidates(&at);
+        let (mean, variance) = self.members[member].predict(&at);
+        let score = self.surface(member, self.acquisition(member)).score(mean, variance);
+        self.propose(member, set, (mean, variance), Some(self.params.acquisition.value_of(score)));
+        self.members.iter_mut().for_each(|member| member.believe(&self.candidates, &at));
         Ok(())
     }
 
-    fn predict(&self, at: &Located) -> (f64, f64) {
-        self.model.process.posterior(at.point(), &mut vec![0.0; self.model.process.len()])
-    }
-
-    fn propose(&mut self, set: ParameterSet, mean: f64, variance: f64, acquisition: Option<f64>) {
-        let warp = &self.model.warp;
+    fn propose(&mut self, member: usize, set: ParameterSet, forecast: (f64, f64), acquisition: Option<f64>) {
+        let warp = &self.members[member].model.warp;
+        let (mean, variance) = forecast;
         let finite = |x: f64| x.is_finite().then_some(x);
         self.chosen.push(Proposal {
             params: set,
@@ -151,35 +167,14 @@ impl<'a> Batch<'a> {
         });
     }
 
-    /// Lets the candidates know of the point that the process was just given.
-    fn update_candidates(&mut self, at: &Located) {
-        let process = &self.model.process;
-        let row = process.last_factor_row();
-        let (pivot, row) = (row[row.len() - 1], &row[..row.len() - 1]);
-        for candidate in &mut self.candidates {
-            let covariance = process.covariance_function().between(candidate.at.point(), at.point());
-            let next = (covariance - dot(&candidate.whitened, row)) / pivot;
-            candidate.whitened.push(next);
-            candidate.variance = (candidate.variance - next * next).max(0.0);
-        }
-    }
-
     fn candidates(&self, worked: &[Located]) -> Result<Vec<Candidate>> {
         let points = match size_at_most(self.space.encoding.space()) {
             Some(size) if size <= WHOLE => self.all_new()?,
             _ => self.drawn(worked),
         };
-        let inputs = self.space.inputs(&points);
-        let rows = self.model.process.whitened_rows(&inputs);
-        let variance = self.model.process.covariance_function().variance;
-        let candidate = |(at, whitened): (Located, Vec<f64>)| Candidate {
-            mean: self.model.process.mean_from(&whitened),
-            variance: (variance - dot(&whitened, &whitened)).max(0.0),
-            feasible: self.feasibility.as_ref().map_or(0.0, |f| f.log_probability(at.point())),
-            at,
-            whitened,
-        };
-        Ok(points.into_iter().zip(rows).map(candidate).collect())
+        let feasible =
+            |at: &Located| self.feasibility.as_ref().map_or(0.0, |f| f.log_probability(at.point()));
+        Ok(points.into_iter().map(|at| Candidate { feasible: feasible(&at), at }).collect())
     }
 
     fn all_new(&self) -> Result<Vec<Located>> {
@@ -193,7 +188,7 @@ impl<'a> Batch<'a> {
         let sobol = SobolSequence::new(self.space.dim(), seed.derive(&worked.len().to_string()));
         let mut points: Vec<Located> =
             (0..self.params.candidates as u64).map(|i| self.space.snap(&sobol.point(i)).1).collect();
-        let means = self.model.process.means_at_inputs();
+        let means = self.members[0].model.process.means_at_inputs();
         let mut order: Vec<usize> = (0..worked.len()).collect();
         order.sort_by(|a, b| means[*a].total_cmp(&means[*b]).then(a.cmp(b)));
         let mut stream = seed.stream(worked.len() as u64);
@@ -237,11 +232,11 @@ impl<'a> Batch<'a> {
             let mut order: Vec<usize> = (0..open.len()).collect();
             order.sort_by(|a, b| draw[*a].total_cmp(&draw[*b]).then(a.cmp(b)));
             for at in order {
-                let candidate = &self.candidates[open[at]];
-                let (mean, variance) = (candidate.mean, candidate.variance);
-                let (set, _) = self.space.snap(&candidate.at.unit);
+                let forecast = &self.members[0].forecasts[open[at]];
+                let forecast = (forecast.mean, forecast.variance);
+                let (set, _) = self.space.snap(&self.candidates[open[at]].at.unit);
                 if self.seen.insert(&set, &self.space.encoding)? {
-                    self.propose(set, mean, variance, None);
+                    self.propose(0, set, forecast, None);
                     break;
                 }
             }
@@ -251,22 +246,23 @@ impl<'a> Batch<'a> {
 
     fn draws(&self, open: &[usize], n: usize) -> Result<Vec<Vec<f64>>> {
         let m = open.len();
-        let candidate = |i: usize| &self.candidates[open[i]];
-        let kernel = self.model.process.covariance_function();
+        let (candidate, forecast) =
+            (|i: usize| &self.candidates[open[i]], |i: usize| &self.members[0].forecasts[open[i]]);
+        let process = &self.members[0].model.process;
+        let kernel = process.covariance_function();
         let mut covariance = vec![0.0; m * m];
         for i in 0..m {
             for j in 0..=i {
-                let (a, b) = (candidate(i), candidate(j));
-                covariance[i * m + j] =
-                    kernel.between(a.at.point(), b.at.point()) - dot(&a.whitened, &b.whitened);
+                let prior = kernel.between(candidate(i).at.point(), candidate(j).at.point());
+                covariance[i * m + j] = prior - dot(&forecast(i).whitened, &forecast(j).whitened);
             }
         }
-        let factor = crate::gp::Cholesky::new(&covariance, m, 0)?;
+        let factor = Cholesky::new(&covariance, m, 0)?;
         let seed = self.seed.derive("optimize/gp/thompson");
         let draw = |index: usize| {
-            let mut stream = seed.stream(((self.model.process.len() as u64) << 32) + index as u64);
+            let mut stream = seed.stream(((process.len() as u64) << 32) + index as u64);
             let z: Vec<f64> = (0..m).map(|_| stream.normal()).collect();
-            (0..m).map(|i| candidate(i).mean + dot(factor.row(i), &z[..=i]) - candidate(i).feasible).collect()
+            (0..m).map(|i| forecast(i).mean + dot(factor.row(i), &z[..=i]) - candidate(i).feasible).collect()
         };
         Ok((0..n).map(draw).collect())
     }
@@ -276,7 +272,7 @@ impl<'a> Batch<'a> {
         let sobol = SobolSequence::new(self.space.dim(), self.seed.derive("optimize/gp/fill"));
         let left = n - self.chosen.len();
         if left > 0 {
-            let first = self.model.process.len() as u64;
+            let first = self.members[0].model.process.len() as u64;
             let encoding = &self.space.encoding;
             let draw = |i| encoding.decode(&sobol.point(first + i));
             let rest = crate::distinct::distinct(encoding, &mut self.seen, left, self.seed, draw)?;
@@ -284,6 +280,38 @@ impl<'a> Batch<'a> {
         }
         let exhausted = self.chosen.len() < n;
         Ok(Suggestion { proposals: self.chosen, exhausted })
+    }
+}
+
+impl Member {
+    fn look_at(&mut self, candidates: &Inputs) {
+        let process = &self.model.process;
+        let variance = process.covariance_function().variance;
+        let forecast = |whitened: Vec<f64>| Forecast {
+            mean: process.mean_from(&whitened),
+            variance: (variance - dot(&whitened, &whitened)).max(0.0),
+            whitened,
+        };
+        self.forecasts = process.whitened_rows(candidates).into_iter().map(forecast).collect();
+    }
+
+    fn predict(&self, at: &Located) -> (f64, f64) {
+        self.model.process.posterior(at.point(), &mut vec![0.0; self.model.process.len()])
+    }
+
+    /// Takes a chosen point for seen, and lets the forecasts know: only variances change.
+    fn believe(&mut self, candidates: &[Candidate], at: &Located) {
+        self.best = self.best.min(self.predict(at).0);
+        believe(&mut self.model.process, at);
+        let process = &self.model.process;
+        let row = process.last_factor_row();
+        let (pivot, row) = (row[row.len() - 1], &row[..row.len() - 1]);
+        for (candidate, forecast) in candidates.iter().zip(&mut self.forecasts) {
+            let covariance = process.covariance_function().between(candidate.at.point(), at.point());
+            let next = (covariance - dot(&forecast.whitened, row)) / pivot;
+            forecast.whitened.push(next);
+            forecast.variance = (forecast.variance - next * next).max(0.0);
+        }
     }
 }
 

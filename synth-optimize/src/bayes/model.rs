@@ -6,8 +6,8 @@ use super::outcome::Outcomes;
 use super::space::ModelSpace;
 use super::warp::{STRENGTHS, Warp};
 use crate::gp::{
-    FitBudget, GaussianProcess, KernelFamily, MEAN_VARIANCE, MeanRule, Noise, fit, plausible_kernel,
-    starting_kernels, starting_noise,
+    FitBudget, GaussianProcess, Inputs, Kernel, KernelFamily, MEAN_VARIANCE, MeanRule, Noise, fit,
+    plausible_kernel, starting_kernels, starting_noise,
 };
 
 /// A fitted process of the warped outcomes.
@@ -21,45 +21,87 @@ pub(crate) struct Model {
 const FIT_POINTS: usize = 160;
 
 impl Model {
-    /// Fits families and warps to the outcomes, keeping the most probable; `room` further points fit in.
-    pub(crate) fn fit(space: &ModelSpace, outcomes: &Outcomes, noise: Noise, room: usize) -> Result<Self> {
+    /// For each family the most probable warp and hyper-parameters, the more probable family first;
+    /// `room` further points fit in.
+    pub(crate) fn ensemble(
+        space: &ModelSpace,
+        outcomes: &Outcomes,
+        noise: Noise,
+        room: usize,
+    ) -> Result<Vec<Self>> {
         let measured = &outcomes.measured;
         let inputs = space.inputs(&measured.iter().map(|m| m.at.clone()).collect::<Vec<_>>());
-        let used = fit_subset(measured.iter().map(|m| m.value).collect());
-        let fit_inputs = {
-            let mut some = inputs.empty_like();
-            used.iter().for_each(|i| some.push_row_of(&inputs, *i));
-            some
-        };
-        let fallback = plausible_kernel(&space.columns, KernelFamily::Matern52, 1.0);
-        let mut best = (f64::NEG_INFINITY, fallback, starting_noise(noise), Warp::new(measured, 0.0));
-        let constant = measured.iter().all(|m| m.value == measured[0].value);
-        let strengths: &[f64] = if constant || space.columns.is_empty() { &[] } else { &STRENGTHS };
-        let budget = FitBudget { starts: 2, iterations: 30 };
-        for strength in strengths {
-            let warp = Warp::new(measured, *strength);
-            let observations = warp.observations(measured).subset(&used);
-            let jacobian = warp.log_jacobian() * used.len() as f64 / measured.len() as f64;
+        let mut found = Vec::new();
+        if !space.columns.is_empty() && measured.iter().any(|m| m.value != measured[0].value) {
             for family in [KernelFamily::Matern52, KernelFamily::Rbf] {
-                let starts: Vec<_> = starting_kernels(&space.columns, family, budget.starts)
-                    .into_iter()
-                    .map(|kernel| (kernel, starting_noise(noise)))
-                    .collect();
-                let Some(found) = fit(&fit_inputs, &observations, noise, &starts, budget)? else { continue };
-                let evidence = found.log_posterior + jacobian;
-                if evidence > best.0 {
-                    best = (evidence, found.kernel, found.noise_variance, warp);
-                }
+                found.extend(fit_family(space, &inputs, outcomes, noise, family)?);
             }
         }
-        let (_, kernel, noise_variance, warp) = best;
-        let observations = warp.observations(measured);
-        let mean = MeanRule::Profiled(MEAN_VARIANCE);
-        let process =
-            GaussianProcess::build(&space.columns, kernel, noise_variance, mean, inputs, observations, room)?;
-        Ok(Self { process, warp })
+        if found.is_empty() {
+            let kernel = plausible_kernel(&space.columns, KernelFamily::Matern52, 1.0);
+            let warp = Warp::new(measured, 0.0);
+            found.push(Fitted { evidence: 0.0, kernel, noise_variance: starting_noise(noise), warp });
+        }
+        found.sort_by(|a, b| b.evidence.total_cmp(&a.evidence));
+        let build = |fitted: Fitted| {
+            let observations = fitted.warp.observations(measured);
+            let mean = MeanRule::Profiled(MEAN_VARIANCE);
+            let (kernel, noise) = (fitted.kernel, fitted.noise_variance);
+            let process = GaussianProcess::build(
+                &space.columns,
+                kernel,
+                noise,
+                mean,
+                inputs.clone(),
+                observations,
+                room,
+            )?;
+            Ok(Self { process, warp: fitted.warp })
+        };
+        found.into_iter().map(build).collect()
     }
 }
+
+struct Fitted {
+    evidence: f64,
+    kernel: Kernel,
+    noise_variance: f64,
+    warp: Warp,
+}
+
+fn fit_family(
+    space: &ModelSpace,
+    inputs: &Inputs,
+    outcomes: &Outcomes,
+    noise: Noise,
+    family: KernelFamily,
+) -> Result<Option<Fitted>> {
+    let measured = &outcomes.measured;
+    let used = fit_subset(measured.iter().map(|m| m.value).collect());
+    let mut some = inputs.empty_like();
+    used.iter().for_each(|i| some.push_row_of(inputs, *i));
+    let mut best: Option<Fitted> = None;
+    for (at, strength) in STRENGTHS.iter().enumerate() {
+        let warp = Warp::new(measured, *strength);
+        let observations = warp.observations(measured).subset(&used);
+        let budget = FitBudget { starts: 2, iterations: 30 };
+        let starts: Vec<_> = starting_kernels(&space.columns, family, budget.starts)
+            .into_iter()
+            .map(|kernel| (kernel, starting_noise(noise)))
+            .collect();
+        let Some(found) = fit(&some, &observations, noise, &starts, budget)? else { continue };
+        let jacobian = warp.log_jacobian() * used.len() as f64 / measured.len() as f64;
+        let evidence = found.log_posterior + jacobian - WARP_PENALTY * at as f64;
+        if best.as_ref().is_none_or(|b| evidence > b.evidence) {
+            best =
+                Some(Fitted { evidence, kernel: found.kernel, noise_variance: found.noise_variance, warp });
+        }
+    }
+    Ok(best)
+}
+
+/// Log prior odds against each further strength of warp.
+const WARP_PENALTY: f64 = 1.0;
 
 /// All points, or of many the best half of the quota and the rest evenly by order of arrival.
 fn fit_subset(values: Vec<f64>) -> Vec<usize> {
