@@ -1,1 +1,5 @@
-//! x
+//! Embedders, projections and nearest neighbours.
+
+mod features;
+
+pub use features::{Features, FeaturesParams};

@@ -1,0 +1,84 @@
+//! Cumulative histograms over equally spaced levels.
+
+/// Levels `first + k · step`, k = 0 … `count` − 1.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Levels {
+    pub(super) first: f32,
+    pub(super) step: f32,
+    pub(super) count: usize,
+}
+
+impl Levels {
+    /// Share of values at or below each level, each value spread over one `step` so that the shares
+    /// are continuous in the values:
+    ///
+    /// ```text
+    /// C_k = mean_i clamp((t_k − v_i) / step + 1, 0, 1)
+    /// ```
+    pub(super) fn soft_cdf(self, values: impl Iterator<Item = f32>) -> Vec<f32> {
+        let weighted = values.map(|value| (value, 1.0));
+        self.weighted_soft_cdf(weighted)
+    }
+
+    /// [`soft_cdf`](Self::soft_cdf) of values with weights ≥ 0; zeros where the weights sum to 0.
+    pub(super) fn weighted_soft_cdf(self, values: impl Iterator<Item = (f32, f32)>) -> Vec<f32> {
+        let mut bins = vec![0.0_f64; self.count + 1];
+        let mut total = 0.0_f64;
+        let (inverse, top) = (1.0 / self.step, self.count as f32);
+        for (value, weight) in values {
+            let position = ((value - self.first) * inverse + 1.0).clamp(0.0, top);
+            let bin = (position as usize).min(self.count - 1);
+            let share = position - bin as f32;
+            bins[bin] += f64::from(weight * (1.0 - share));
+            bins[bin + 1] += f64::from(weight * share);
+            total += f64::from(weight);
+        }
+        let scale = if total > 0.0 { 1.0 / total } else { 0.0 };
+        let mut sum = 0.0_f64;
+        bins[..self.count]
+            .iter()
+            .map(|bin| {
+                sum += bin;
+                (sum * scale) as f32
+            })
+            .collect()
+    }
+
+    /// Number of the first level at or above the value: 0 … `count`.
+    pub(super) fn index(self, value: f32) -> usize {
+        // A value exactly on a level belongs to it; ceil by truncation, so no libm is needed.
+        let position = (value - self.first) / self.step;
+        if position <= 0.0 {
+            return 0;
+        }
+        let floor = position as usize;
+        (if floor as f32 == position { floor } else { floor + 1 }).min(self.count)
+    }
+}
+
+/// Linear for small values, a square root for large ones, odd: x / √(1 + |x| / knee).
+pub(super) fn compress(x: f32, knee: f32) -> f32 {
+    x / (1.0 + x.abs() / knee).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEVELS: Levels = Levels { first: 0.0, step: 1.0, count: 3 };
+
+    #[test]
+    fn soft_cdf_is_as_defined() {
+        // clamp(t − v + 1, 0, 1) at t = 0, 1, 2 for v = 0.25 and v = 9.
+        let cdf = LEVELS.soft_cdf([0.25, 9.0].into_iter());
+        assert_eq!(cdf, [0.375, 0.5, 0.5]);
+        assert_eq!(LEVELS.soft_cdf(std::iter::once(-5.0)), [1.0, 1.0, 1.0]);
+        assert_eq!(LEVELS.soft_cdf(std::iter::empty()), [0.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn index_is_the_first_level_not_below() {
+        let found = [-1.0, 0.0, 0.1, 1.0, 2.0, 2.1].map(|value| LEVELS.index(value));
+        assert_eq!(found, [0, 0, 1, 1, 2, 3]);
+    }
+}
