@@ -157,17 +157,27 @@ pub(crate) fn is_temporary(name: &str) -> bool {
 }
 
 /// Forces files written with [`Durability::Later`], and their directories, onto the disk.
+///
+/// Waiting at several files at once lets a journaling file system commit them together.
 pub(crate) fn sync_files(paths: &[PathBuf]) -> Result<()> {
-    let mut directories = BTreeSet::new();
-    for path in paths {
-        let synced = File::open(path).and_then(|file| file.sync_all());
-        synced.map_err(io_error("synchronising", path))?;
-        directories.extend(path.parent());
-    }
-    for directory in directories {
-        sync_directory(directory).map_err(io_error("synchronising", directory))?;
-    }
-    Ok(())
+    const WAITING: usize = 8;
+    let sync = |paths: &[PathBuf]| {
+        paths.iter().try_for_each(|path| {
+            let synced = File::open(path).and_then(|file| file.sync_all());
+            synced.map_err(io_error("synchronising", path))
+        })
+    };
+    std::thread::scope(|scope| {
+        let parts = paths.chunks(paths.len().div_ceil(WAITING).max(1));
+        let waiting: Vec<_> = parts.map(|part| scope.spawn(move || sync(part))).collect();
+        waiting
+            .into_iter()
+            .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })?;
+    let directories: BTreeSet<&Path> = paths.iter().filter_map(|path| path.parent()).collect();
+    directories
+        .into_iter()
+        .try_for_each(|directory| sync_directory(directory).map_err(io_error("synchronising", directory)))
 }
 
 /// Makes `directory` and what is missing above it, durably.

@@ -6,6 +6,7 @@
 
 mod atomic;
 mod codec;
+mod dataset;
 mod error;
 mod failpoint;
 mod json_lines;
@@ -21,6 +22,7 @@ mod testing;
 
 pub use atomic::{AtomicFile, remove_leftovers, write_atomically};
 pub use codec::ImagePng;
+pub use dataset::{Dataset, DatasetHead, DatasetWriter, Describe, ImageFolderExporter, ShardWriter};
 pub use failpoint::{BOUNDARIES, Boundary};
 pub use json_lines::{parse_json_lines, read_json_lines, to_json_lines};
 pub use mask::{InstanceMask, instance_mask};

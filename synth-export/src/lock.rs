@@ -15,10 +15,19 @@ pub(crate) fn lock(directory: &Path) -> Result<File> {
     lock_file(&directory.join(LOCK_FILE))
 }
 
+/// Takes the lock of a directory, after whoever holds it.
+pub(crate) fn wait_for_lock(directory: &Path) -> Result<File> {
+    let path = directory.join(LOCK_FILE);
+    let file = open(&path)?;
+    match file.lock() {
+        Err(error) if error.kind() != io::ErrorKind::Unsupported => Err(io_error("locking", &path)(error)),
+        _ => Ok(file),
+    }
+}
+
+/// As [`lock`], with the path of the lock file itself.
 pub(crate) fn lock_file(path: &Path) -> Result<File> {
-    let mut options = OpenOptions::new();
-    options.create(true).truncate(false).write(true);
-    let file = options.open(path).map_err(io_error("locking", path))?;
+    let file = open(path)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
@@ -28,4 +37,10 @@ pub(crate) fn lock_file(path: &Path) -> Result<File> {
         Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(file),
         Err(TryLockError::Error(error)) => Err(io_error("locking", path)(error)),
     }
+}
+
+fn open(path: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    options.open(path).map_err(io_error("locking", path))
 }

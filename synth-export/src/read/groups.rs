@@ -201,7 +201,7 @@ mod tests {
             ("file,group\na,1\na,2\n", "`a` is in the groups `1` and `2`"),
         ] {
             let (_keep, path) = write("groups.csv", text);
-            let error = read_groups(&path).err().expect("broken").to_string();
+            let error = read_groups(&path).expect_err("broken").to_string();
             assert!(error.contains(part), "{text:?}: {error}");
         }
     }
