@@ -4,9 +4,25 @@
 //! [`next`](Calibration::next), the composer does it and [`apply`](Calibration::apply)s the outcome.
 
 mod action;
+mod axes;
+mod batch;
+mod curves;
+mod data;
+mod emulator;
+mod family;
+mod fit;
+mod history;
+mod linear;
 mod machine;
+mod mean;
+mod miss;
 mod params;
+mod population;
+mod pseudo;
 mod record;
+mod report;
+mod summary;
+mod verdict;
 
 pub use action::{Action, CalibrationInput, FeatureBlock, Outcome};
 pub use machine::Calibration;

@@ -1,0 +1,110 @@
+//! The emulator: how the summaries of one sample depend on its parameters,
+//! s | θ ~ N(m(θ), Σ), m a ridge regression on a polynomial basis.
+
+use nalgebra::{Cholesky, DMatrix, Dyn};
+
+use super::linear::{leave_group_out, members, spd_inverse};
+
+const RIDGES: [f64; 5] = [0.3, 1.0, 3.0, 10.0, 30.0];
+/// Share of the diagonal mixed into Σ, against directions in which it is known too poorly.
+const SHRINKAGE: f64 = 0.02;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Emulator {
+    coefficients: DMatrix<f64>,
+    factor: Cholesky<f64, Dyn>,
+}
+
+impl Emulator {
+    /// Learns from the basis `[n, p]` of the parameters, the summaries `[n, k]` and the parameter set
+    /// of each row; each summary has the ridge that predicts left-out sets best.
+    pub(crate) fn fit(basis: &DMatrix<f64>, summaries: &DMatrix<f64>, groups: &[usize]) -> Option<Self> {
+        let (n, k) = summaries.shape();
+        if k == 0 {
+            return None;
+        }
+        let members = members(groups);
+        // The intercept is not penalised: a large constant kernel.
+        let gram = basis * basis.transpose() + DMatrix::from_element(n, n, 1e3);
+        let fits: Vec<(DMatrix<f64>, DMatrix<f64>)> = RIDGES
+            .iter()
+            .map(|ridge| {
+                let inverse = spd_inverse(&(&gram + DMatrix::identity(n, n) * *ridge));
+                let dual = &inverse * summaries;
+                let residuals = leave_group_out(&inverse, &dual, &members);
+                (dual, residuals)
+            })
+            .collect();
+        let mut lifted = basis.transpose();
+        lifted.row_mut(0).iter_mut().for_each(|x| *x += 1e3);
+        let (mut coefficients, mut residuals) = (DMatrix::zeros(basis.ncols(), k), DMatrix::zeros(n, k));
+        for column in 0..k {
+            let error = |fit: &(DMatrix<f64>, DMatrix<f64>)| fit.1.column(column).norm_squared();
+            if let Some((dual, left)) = fits.iter().min_by(|a, b| error(a).total_cmp(&error(b))) {
+                coefficients.set_column(column, &(&lifted * dual.column(column)));
+                residuals.set_column(column, &left.column(column));
+            }
+        }
+        let factor = covariance(&residuals).cholesky()?;
+        Some(Self { coefficients, factor })
+    }
+
+    /// ln p(sᵢ | θₘ) up to a constant, `[samples][points]`, for summaries `[samples, k]` and the basis
+    /// `[points, p]` of the parameters.
+    pub(crate) fn ln_likelihood(&self, summaries: &DMatrix<f64>, basis: &DMatrix<f64>) -> Vec<Vec<f64>> {
+        let whiten = |rows: DMatrix<f64>| {
+            let mut columns = rows.transpose();
+            self.factor.l_dirty().solve_lower_triangular_mut(&mut columns);
+            columns
+        };
+        let means = whiten(basis * &self.coefficients);
+        let samples = whiten(summaries.clone());
+        samples
+            .column_iter()
+            .map(|s| {
+                means
+                    .column_iter()
+                    .map(|m| -0.5 * s.iter().zip(m.iter()).map(|(s, m)| (s - m).powi(2)).sum::<f64>())
+                    .collect()
+            })
+            .collect()
+    }
+}
+
+fn covariance(residuals: &DMatrix<f64>) -> DMatrix<f64> {
+    let mut covariance = residuals.transpose() * residuals / residuals.nrows() as f64;
+    let floor = 1e-4;
+    for i in 0..covariance.nrows() {
+        for j in 0..covariance.ncols() {
+            if i == j {
+                covariance[(i, j)] += floor;
+            } else {
+                covariance[(i, j)] *= 1.0 - SHRINKAGE;
+            }
+        }
+    }
+    covariance
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// s = 2u + noise of 0.1: the likelihood must peak at u = s/2 and fall by ½ one noise away.
+    #[test]
+    fn the_likelihood_peaks_where_the_parameters_explain_the_sample() {
+        let stream = &mut synth_core::Seed::from_u64(1).stream(0);
+        let u: Vec<f64> = (0..300).map(|i| (i / 3) as f64 / 50.0 - 1.0).collect();
+        let basis = DMatrix::from_fn(300, 3, |i, j| [1.0, u[i], u[i] * u[i]][j]);
+        let summaries = DMatrix::from_fn(300, 1, |i, _| 2.0 * u[i] + 0.1 * stream.normal());
+        let groups: Vec<usize> = (0..300).map(|i| i / 3).collect();
+        let emulator = Emulator::fit(&basis, &summaries, &groups).expect("one summary");
+        let grid = DMatrix::from_fn(3, 3, |i, j| {
+            let u = [0.2, 0.25, 0.3][i];
+            [1.0, u, u * u][j]
+        });
+        let ln = emulator.ln_likelihood(&DMatrix::from_element(1, 1, 0.5), &grid);
+        assert!(ln[0][1] > -0.05, "the peak: {ln:?}");
+        assert!((ln[0][0] + 0.5).abs() < 0.2 && (ln[0][2] + 0.5).abs() < 0.2, "one noise away: {ln:?}");
+    }
+}
