@@ -1,1 +1,8 @@
-//! x
+//! What the benchmarks share.
+//!
+//! `benches/` holds the criterion benchmarks, `src/bin/` the programs that the comparison scripts in
+//! `scripts/` run, so that both sides of a comparison work on the same inputs in one run.
+
+mod workload;
+
+pub use workload::void_workload;

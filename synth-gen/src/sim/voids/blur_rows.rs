@@ -1,7 +1,6 @@
-use super::blur::{Blur, COVERAGE_SHIFT, high_product};
+use super::blur::Blur;
+use super::blur_kernel::{BLOCK, Window, blur_run};
 
-/// Pixels of a block: the unit in which rows are judged and blurred.
-const BLOCK: usize = 16;
 /// Columns kept free on each side of the mask: a mirrored border, and room to compute whole blocks.
 const SIDE: usize = 48;
 /// Rows kept free above and below the mask for the mirrored border.
@@ -14,6 +13,8 @@ pub(super) struct UnionMask {
     size: [usize; 2],
     stride: usize,
     pixels: Vec<u8>,
+    /// Where the current row starts among the pixels.
+    row: usize,
     /// Columns of each row that were touched, end excluded; empty where the first is not below the second.
     touched: Vec<[usize; 2]>,
 }
@@ -54,13 +55,17 @@ impl UnionMask {
         (y + LID) * self.stride + SIDE
     }
 
-    /// Pixels `from..to` of row `y` are covered by a share in (0, 1], over what already covers them.
-    pub(super) fn cover(&mut self, y: usize, from: usize, to: usize, coverage: f32) {
-        let share = (coverage * 255.0 + 0.5) as u8;
-        let start = self.start(y);
+    /// Row `y` begins to be covered, somewhere within `from..to`.
+    pub(super) fn begin_row(&mut self, y: usize, from: usize, to: usize) {
+        self.row = self.start(y);
         let touched = &mut self.touched[y];
         *touched = [touched[0].min(from), touched[1].max(to)];
-        let pixels = &mut self.pixels[start + from..start + to];
+    }
+
+    /// Pixels `from..to` of the row are covered by `share`, of 255, over what already covers them.
+    #[inline]
+    pub(super) fn cover(&mut self, from: usize, to: usize, share: u8) {
+        let pixels = &mut self.pixels[self.row + from..self.row + to];
         if share == 255 {
             return pixels.fill(255);
         }
@@ -199,49 +204,9 @@ impl SoftRows {
         let halo = radius.next_multiple_of(BLOCK / 2);
         self.columns.resize(self.columns.len().max(length + 2 * halo), 0);
         let columns = &mut self.columns[..length + 2 * halo];
-        blur_columns(&mask.pixels, mask.stride, start + x - halo, &blur.column, columns);
-        blur_row(columns, halo, &blur.row, alpha);
+        let from = Window { pixels: &mask.pixels, stride: mask.stride, start: start + x - halo };
+        blur_run(from, blur, columns, alpha);
         alpha
-    }
-}
-
-/// The column pass: `out[i]` from the column of pixel `at + i`. The length of `out` is whole blocks.
-#[inline(always)]
-fn blur_columns(pixels: &[u8], stride: usize, at: usize, weights: &[u16], out: &mut [u16]) {
-    for (block, out) in out.chunks_exact_mut(BLOCK).enumerate() {
-        let at = at + block * BLOCK;
-        let load =
-            |at: usize| -> [u8; BLOCK] { pixels[at..at + BLOCK].try_into().expect("invariant: a block") };
-        let middle = load(at);
-        let mut sum: [u16; BLOCK] =
-            std::array::from_fn(|i| high_product(u16::from(middle[i]) << COVERAGE_SHIFT, weights[0]));
-        for (k, &weight) in weights.iter().enumerate().skip(1) {
-            let (above, below) = (load(at - k * stride), load(at + k * stride));
-            for i in 0..BLOCK {
-                let pair = (u16::from(above[i]) + u16::from(below[i])) << COVERAGE_SHIFT;
-                sum[i] += high_product(pair, weight);
-            }
-        }
-        out.copy_from_slice(&sum);
-    }
-}
-
-/// The row pass: `out[i]` from the neighbours of `columns[halo + i]`. The length of `out` is whole blocks.
-#[inline(always)]
-fn blur_row(columns: &[u16], halo: usize, weights: &[u16], out: &mut [u16]) {
-    for (block, out) in out.chunks_exact_mut(BLOCK).enumerate() {
-        let at = halo + block * BLOCK;
-        let load =
-            |at: usize| -> [u16; BLOCK] { columns[at..at + BLOCK].try_into().expect("invariant: a block") };
-        let middle = load(at);
-        let mut sum: [u16; BLOCK] = std::array::from_fn(|i| high_product(2 * middle[i], weights[0]));
-        for (k, &weight) in weights.iter().enumerate().skip(1) {
-            let (left, right) = (load(at - k), load(at + k));
-            for i in 0..BLOCK {
-                sum[i] += high_product(left[i] + right[i], weight);
-            }
-        }
-        out.copy_from_slice(&sum);
     }
 }
 
@@ -265,7 +230,7 @@ fn next_bit(words: &[u64], from: usize, clear: bool) -> Option<usize> {
 
 /// Clears the bits from `bits` on.
 fn cut(words: &mut [u64], bits: usize) {
-    if bits % 64 != 0 {
+    if !bits.is_multiple_of(64) {
         words[bits / 64] &= !(!0 << (bits % 64));
     }
 }
@@ -314,8 +279,9 @@ mod tests {
         let [width, height] = size;
         for y in (0..height).filter(|y| y % 97 < 60) {
             let from = (y * 7) % (width / 2);
-            mask.cover(y, from, width.min(from + width / 2 + 3), 1.0);
-            mask.cover(y, 0, 1 + y % 5, 0.4);
+            mask.begin_row(y, 0, width);
+            mask.cover(from, width.min(from + width / 2 + 3), 255);
+            mask.cover(0, 1 + y % 5, 102);
         }
         let coverage = (0..width * height)
             .map(|i| f64::from(mask.pixels[mask.start(i / width) + i % width]) / 255.0)

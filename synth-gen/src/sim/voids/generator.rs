@@ -14,7 +14,7 @@ use super::labels::{Labels, Visible};
 use super::layout::{Knobs, Layout, Void, VoidShape};
 use super::outline::{Point, trace};
 use super::params::VoidsParams;
-use super::raster::{Rasterizer, RowSink};
+use super::raster::{FULL, Rasterizer, RowSink};
 use super::shade::{Tone, shade};
 
 /// Name and version; the version changes whenever the bytes of an image or a label do.
@@ -22,7 +22,7 @@ const NAME: &str = "voids-1";
 /// The pin, and the input recorded, that names the base image.
 const BASE_IMAGE: &str = "base_image";
 /// An instance is where the coverage before the blur is at least this.
-const INSTANCE_COVERAGE: f32 = 0.5;
+const INSTANCE_COVERAGE: i32 = FULL / 2;
 
 /// Draws dark (or light) voids on base images, with exact instance labels.
 ///
@@ -244,8 +244,12 @@ impl Canvas {
 }
 
 impl RowSink for Canvas {
-    fn cover(&mut self, y: usize, from: usize, to: usize, coverage: f32) {
-        self.mask.cover(y, from, to, coverage);
+    fn begin_row(&mut self, y: usize, from: usize, to: usize) {
+        self.mask.begin_row(y, from, to);
+    }
+
+    fn cover(&mut self, from: usize, to: usize, coverage: i32) {
+        self.mask.cover(from, to, ((coverage * 255 + FULL / 2) / FULL) as u8);
         if self.labelled && coverage >= INSTANCE_COVERAGE {
             self.labels.cover(from, to);
         }

@@ -6,6 +6,7 @@
 
 mod base;
 mod blur;
+mod blur_kernel;
 mod blur_rows;
 mod generator;
 mod labels;

@@ -6,18 +6,16 @@ use super::layout::{CORNERS, Void, VoidShape};
 /// A corner of a polygon, px.
 pub(super) type Point = [f64; 2];
 
-/// Corners of the finest ellipse; every coarser one takes each 2ᵏ-th.
-const FINEST: usize = 4096;
-/// Corners of the coarsest ellipse.
-const COARSEST: usize = 16;
-/// How far an ellipse's polygon may miss the ellipse, px.
-const SAGITTA_PX: f64 = 0.01;
+/// Corners of the finest ellipse; a coarser one takes every n-th.
+const FINEST: usize = 3 << 10;
+/// How far an edge of an ellipse's polygon may lie from its arc, px.
+const SAGITTA_PX: f64 = 0.02;
 /// A corner moves outwards at most this many times the distance its edges do.
 const MITRE_LIMIT: f64 = 2.0;
 
 /// Writes the closed polygon of a void into `polygon`, its edge moved outwards by `outline` px.
 ///
-/// An ellipse becomes a polygon within 0.01 px of it and of exactly its area. A polygon's edges move
+/// An ellipse becomes a polygon within 0.02 px of it and of exactly its area. A polygon's edges move
 /// in parallel.
 pub(super) fn trace(void: &Void, rotation_deg: f64, outline: f64, polygon: &mut Vec<Point>) {
     polygon.clear();
@@ -44,13 +42,11 @@ fn ellipse(centre: Point, axes: [f64; 2], rotation_deg: f64, polygon: &mut Vec<P
     }));
 }
 
-/// The smallest power of two whose polygon stays within the tolerance of a circle of this radius.
+/// The fewest corners, 2ᵏ or 3 · 2ᵏ, whose edges stay that close to a circle of this radius.
 fn corner_count(radius: f64) -> usize {
-    let mut count = COARSEST;
-    while count < FINEST && 0.5 * radius * (PI / count as f64) * (PI / count as f64) > SAGITTA_PX {
-        count *= 2;
-    }
-    count
+    let near = |&count: &usize| 0.5 * radius * (PI / count as f64) * (PI / count as f64) <= SAGITTA_PX;
+    let mut counts = (4..=10).flat_map(|k| [1 << k, 3 << (k - 1)]);
+    counts.find(near).unwrap_or(FINEST)
 }
 
 /// By how much a regular polygon's corners must leave the circle to enclose the circle's area.

@@ -1,0 +1,112 @@
+//! The side of synth in the comparisons of void generators: times it, or writes its images, for
+//! parameter sets and base images given by a script.
+//!
+//! ```text
+//! void_bench time PARAMS.json BASES_DIR raw|labels|png|png_labels REPEATS
+//! void_bench dump PARAMS.json BASES_DIR OUT.raw
+//! ```
+//!
+//! `PARAMS.json` is a list of parameter sets, image i from the i-th. `time` runs on one thread and
+//! prints JSON: wall and CPU seconds of each repeat, set-up left out, and the bytes made. `dump`
+//! writes the images' samples one after the other; image i stands on base i mod n.
+#![expect(clippy::print_stdout, reason = "stdout is this program's result")]
+
+use std::error::Error;
+use std::path::Path;
+use std::time::Instant;
+use std::{env, fs};
+
+use image::DynamicImage;
+use synth_core::{Generator, ItemCodec, ParameterSet, Request, Seed};
+use synth_export::ImagePng;
+use synth_gen::{BaseImage, Voids, VoidsParams};
+
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Requests per call: one, as the reference program makes one image per call.
+const CHUNK: usize = 1;
+
+fn main() -> Outcome<()> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["time", params, bases, mode, repeats] => time(params, bases, mode, repeats.parse()?),
+        ["dump", params, bases, out] => dump(params, bases, out),
+        _ => Err("usage: void_bench time PARAMS BASES MODE REPEATS | dump PARAMS BASES OUT".into()),
+    }
+}
+
+fn time(params: &str, bases: &str, mode: &str, repeats: usize) -> Outcome<()> {
+    let labels = mode.ends_with("labels");
+    let codec = mode.starts_with("png").then_some(ImagePng);
+    let voids = VoidsParams { labels, ..VoidsParams::default() }.build(read_bases(bases)?)?;
+    let requests = read_requests(params)?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
+    pool.install(|| {
+        pass(&voids, codec.as_ref(), &requests[..requests.len().min(20)])?;
+        let passes: Vec<_> =
+            (0..repeats).map(|_| pass(&voids, codec.as_ref(), &requests)).collect::<Outcome<_>>()?;
+        let bytes = passes.last().map_or(0, |pass| pass.2);
+        let wall: Vec<f64> = passes.iter().map(|pass| pass.0).collect();
+        let cpu: Vec<f64> = passes.iter().map(|pass| pass.1).collect();
+        println!(
+            "{}",
+            serde_json::json!({ "images": requests.len(), "wall_s": wall, "cpu_s": cpu, "bytes": bytes })
+        );
+        Ok(())
+    })
+}
+
+/// Makes all images once: wall seconds, CPU seconds, bytes.
+fn pass(voids: &Voids, codec: Option<&ImagePng>, requests: &[Request]) -> Outcome<(f64, f64, usize)> {
+    let (wall, cpu, mut bytes) = (Instant::now(), cpu_seconds()?, 0);
+    for chunk in requests.chunks(CHUNK) {
+        for sample in voids.generate(chunk)? {
+            let sample = sample?;
+            bytes += match codec {
+                Some(codec) => codec.encode(&sample.item)?.len(),
+                None => sample.item.as_bytes().len(),
+            };
+        }
+    }
+    Ok((wall.elapsed().as_secs_f64(), cpu_seconds()? - cpu, bytes))
+}
+
+/// CPU time of this thread, from Linux's scheduler.
+fn cpu_seconds() -> Outcome<f64> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanoseconds: u64 = text.split_whitespace().next().ok_or("empty schedstat")?.parse()?;
+    Ok(nanoseconds as f64 * 1e-9)
+}
+
+fn dump(params: &str, bases: &str, out: &str) -> Outcome<()> {
+    let bases = read_bases(bases)?;
+    let ids: Vec<String> = bases.iter().map(|base| base.id.clone()).collect();
+    let voids = VoidsParams::default().build(bases)?;
+    let mut requests = read_requests(params)?;
+    for (at, request) in requests.iter_mut().enumerate() {
+        request.pins.insert("base_image".to_owned(), ids[at % ids.len()].clone());
+    }
+    let mut bytes = Vec::new();
+    for sample in voids.generate(&requests)? {
+        bytes.extend_from_slice(sample?.item.as_bytes());
+    }
+    Ok(fs::write(out, bytes)?)
+}
+
+/// The grey images of a folder, by name.
+fn read_bases(folder: &str) -> Outcome<Vec<BaseImage>> {
+    let mut paths: Vec<_> = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Outcome<_>>()?;
+    paths.sort();
+    let read = |path: &Path| -> Outcome<BaseImage> {
+        let id = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        Ok(BaseImage::new(id.unwrap_or_default(), DynamicImage::ImageLuma8(image::open(path)?.to_luma8())))
+    };
+    paths.iter().map(|path| read(path)).collect()
+}
+
+fn read_requests(path: &str) -> Outcome<Vec<Request>> {
+    let sets: Vec<ParameterSet> = serde_json::from_slice(&fs::read(path)?)?;
+    let seed = Seed::from_u64(1).derive("compare");
+    Ok(sets.into_iter().zip(0..).map(|(set, index)| Request::new(set, seed, index)).collect())
+}
