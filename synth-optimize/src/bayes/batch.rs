@@ -55,6 +55,8 @@ pub(crate) struct Batch<'a> {
 const EFFORT: Effort = Effort { iterations: 24, rounds: 2, levels: 4 };
 /// Candidates from which climbs start.
 const CLIMBS: usize = 3;
+/// Log probability of giving a value from which on a point is not doubted.
+const LOG_SURE: f64 = -0.1;
 /// A discrete space up to this size is looked at whole.
 const WHOLE: u64 = 2048;
 
@@ -76,7 +78,7 @@ impl<'a> Batch<'a> {
             members.iter_mut().for_each(|member| believe(&mut member.model.process, at));
         }
         let worked: Vec<Located> = outcomes.measured.iter().map(|m| m.at.clone()).collect();
-        let feasibility = Feasibility::new(space, &worked, &outcomes.failed)?;
+        let feasibility = Feasibility::new(space, &worked, &outcomes.failed, n)?;
         let mut batch =
             Self { params, space, members, feasibility, candidates: vec![], seen, seed, chosen: vec![] };
         batch.candidates = batch.candidates(&worked)?;
@@ -124,7 +126,7 @@ impl<'a> Batch<'a> {
     fn climbs(&self, member: usize, surface: &Surface<'_>) -> Vec<Found> {
         let score = |(c, f): (&Candidate, &Forecast)| Found {
             at: c.at.clone(),
-            score: surface.score(f.mean, f.variance) + c.feasible,
+            score: surface.score(f.mean, f.variance) + surface.caution(c.feasible).0,
         };
         let mut found: Vec<Found> =
             self.candidates.iter().zip(&self.members[member].forecasts).map(score).collect();
@@ -151,8 +153,22 @@ impl<'a> Batch<'a> {
         let (mean, variance) = self.members[member].predict(&at);
         let score = self.surface(member, self.acquisition(member)).score(mean, variance);
         self.propose(member, set, (mean, variance), Some(self.params.acquisition.value_of(score)));
-        self.members.iter_mut().for_each(|member| member.believe(&self.candidates, &at));
+        // What will more likely fail is no bar for the others to clear.
+        let log_probability = self.log_probability(&at);
+        let likely = log_probability >= -std::f64::consts::LN_2;
+        self.members.iter_mut().for_each(|member| member.believe(&self.candidates, &at, likely));
+        if log_probability < LOG_SURE {
+            self.doubt(&at);
+        }
         Ok(())
+    }
+
+    fn doubt(&mut self, at: &Located) {
+        let Some(feasibility) = &mut self.feasibility else { return };
+        feasibility.doubt(at.point());
+        for candidate in &mut self.candidates {
+            candidate.feasible = feasibility.log_probability(candidate.at.point());
+        }
     }
 
     fn propose(&mut self, member: usize, set: ParameterSet, forecast: (f64, f64), acquisition: Option<f64>) {
@@ -172,9 +188,12 @@ impl<'a> Batch<'a> {
             Some(size) if size <= WHOLE => self.all_new()?,
             _ => self.drawn(worked),
         };
-        let feasible =
-            |at: &Located| self.feasibility.as_ref().map_or(0.0, |f| f.log_probability(at.point()));
-        Ok(points.into_iter().map(|at| Candidate { feasible: feasible(&at), at }).collect())
+        Ok(points.into_iter().map(|at| Candidate { feasible: self.log_probability(&at), at }).collect())
+    }
+
+    /// Log probability that a point gives a value.
+    fn log_probability(&self, at: &Located) -> f64 {
+        self.feasibility.as_ref().map_or(0.0, |f| f.log_probability(at.point()))
     }
 
     fn all_new(&self) -> Result<Vec<Located>> {
@@ -300,8 +319,10 @@ impl Member {
     }
 
     /// Takes a chosen point for seen, and lets the forecasts know: only variances change.
-    fn believe(&mut self, candidates: &[Candidate], at: &Located) {
-        self.best = self.best.min(self.predict(at).0);
+    fn believe(&mut self, candidates: &[Candidate], at: &Located, counts: bool) {
+        if counts {
+            self.best = self.best.min(self.predict(at).0);
+        }
         believe(&mut self.model.process, at);
         let process = &self.model.process;
         let row = process.last_factor_row();

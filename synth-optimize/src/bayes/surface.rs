@@ -11,9 +11,15 @@ use super::space::{Located, ModelSpace};
 pub(crate) enum Goal {
     /// The acquisition, with the value to improve on and the weight of the standard deviation.
     Acquisition { kind: Acquisition, best: f64, beta: f64 },
-    /// Minus the predicted mean.
+    /// Minus the predicted mean, where a failure is less likely than not.
     Mean,
 }
+
+/// Weight of ln p beside the acquisition. One is the expected value of an improvement times its chance; more,
+/// because the process that extrapolates beyond a border of failures has nothing to restrain it there.
+const DOUBT: f64 = 3.0;
+/// Weight of ln(2p) against the standardised mean where p < ½.
+const CAUTION: f64 = 20.0;
 
 /// A score to be maximised over the unit cube, under one state of the process.
 #[derive(Clone, Copy, Debug)]
@@ -38,8 +44,17 @@ impl Surface<'_> {
         }
     }
 
-    pub(crate) fn feasible(&self, at: &Located) -> f64 {
-        self.feasibility.map_or(0.0, |f| f.log_probability(at.point()))
+    /// What a log probability of giving a value adds to the score, and the derivative of that.
+    pub(crate) fn caution(&self, log_probability: f64) -> (f64, f64) {
+        match self.goal {
+            Goal::Acquisition { .. } => (DOUBT * log_probability, DOUBT),
+            Goal::Mean if log_probability >= -std::f64::consts::LN_2 => (0.0, 0.0),
+            Goal::Mean => (CAUTION * (log_probability + std::f64::consts::LN_2), CAUTION),
+        }
+    }
+
+    fn feasible(&self, at: &Located) -> f64 {
+        self.feasibility.map_or(0.0, |f| self.caution(f.log_probability(at.point())).0)
     }
 
     /// The score at a point.
@@ -66,7 +81,11 @@ impl Surface<'_> {
             }
         };
         if let Some(feasibility) = self.feasibility {
-            value += feasibility.add_log_probability_gradient(at.point(), scratch, &mut numbers);
+            let mut slope = vec![0.0; numbers.len()];
+            let log = feasibility.add_log_probability_gradient(at.point(), scratch, &mut slope);
+            let (term, factor) = self.caution(log);
+            value += term;
+            numbers.iter_mut().zip(slope).for_each(|(n, s)| *n += factor * s);
         }
         self.space.pull_back(at, &numbers, gradient);
         value

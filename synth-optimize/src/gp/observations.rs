@@ -34,10 +34,6 @@ impl Observations {
         Ok(Self { values: values.to_vec(), known_noise, noise_shares: vec![1.0; n], within: (0.0, 0.0) })
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.values.len()
-    }
-
     pub(crate) fn noise_of(&self, i: usize, noise_variance: f64) -> f64 {
         self.known_noise[i] + self.noise_shares[i] * noise_variance
     }

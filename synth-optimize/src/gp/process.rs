@@ -42,7 +42,7 @@ pub struct LeaveOneOut {
 /// ```
 /// use ndarray::array;
 /// use synth_optimize::{Column, GaussianProcess, Noise};
-/// let x = array![[0.0], [0.25], [0.5], [0.75], [1.0]];
+/// let x = array![[0.0_f64], [0.25], [0.5], [0.75], [1.0]];
 /// let y = x.column(0).map(|x| (3.0 * x).sin());
 /// let process = GaussianProcess::fit(&[Column::Number], x.view(), &y.to_vec(), None, Noise::None)?;
 /// let prediction = process.predict(array![[0.6]].view())?;
@@ -375,10 +375,6 @@ impl GaussianProcess {
 
     pub(crate) fn covariance_function(&self) -> &Covariance {
         &self.covariance
-    }
-
-    pub(crate) fn inputs(&self) -> &Inputs {
-        &self.inputs
     }
 
     /// L⁻¹ k(X, p) for each point.
