@@ -117,10 +117,15 @@ impl Rasterizer {
         if first >= last {
             return;
         }
+        let inside = top[0].min(bottom[0]) >= 0 && top[0].max(bottom[0]) <= self.width;
+        let row = top[1] >> UNIT_BITS;
+        if inside && first == top[1] && bottom[1] <= (row + 1) << UNIT_BITS {
+            let (left, right) = (top[0].min(bottom[0]), top[0].max(bottom[0]));
+            return self.piece(row as usize, left, right, sign * (bottom[1] - top[1]));
+        }
         // 2⁻³² of a unit; the quotient of two whole numbers is rounded alike everywhere.
         let slope = (f64::from(bottom[0] - top[0]) / f64::from(bottom[1] - top[1]) * 4_294_967_296.0) as i64;
         let x_at = |y: i32| top[0] + ((slope * i64::from(y - top[1]) + (1 << 31)) >> 32) as i32;
-        let inside = top[0].min(bottom[0]) >= 0 && top[0].max(bottom[0]) <= self.width;
         let (mut y, mut x) = (first, x_at(first));
         while y < last {
             let row = y >> UNIT_BITS;
