@@ -88,18 +88,6 @@ impl From<ConfigError> for Failure {
     }
 }
 
-/// Adds hints to results.
-pub(crate) trait Hinted<T> {
-    /// The result, its failure with one more hint.
-    fn hint(self, hint: &str) -> Result<T, Failure>;
-}
-
-impl<T, E: Into<Failure>> Hinted<T> for Result<T, E> {
-    fn hint(self, hint: &str) -> Result<T, Failure> {
-        self.map_err(|error| error.into().hint(hint))
-    }
-}
-
 /// The message with those of its sources, outermost first.
 fn chain(error: &Error) -> String {
     let mut text = error.to_string();

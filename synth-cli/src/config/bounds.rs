@@ -5,7 +5,7 @@ use super::read::to_json;
 use super::table::{Table, number, whole};
 
 /// The generator's space with the bounds that `param_bounds` gives: `[low, high]`, a list of
-/// choices, or a block `{low, high, log, default}` or `{choices, default}`. A parameter left out
+/// choices, or a block `{low, high, default}` or `{choices, default}`. A parameter left out
 /// keeps the generator's own bounds.
 pub(crate) fn read_bounds(table: &Table<'_>, space: &ParameterSpace) -> Option<ParameterSpace> {
     let parameters: Vec<Option<Parameter>> = space
@@ -21,8 +21,8 @@ fn read_parameter(table: &Table<'_>, parameter: &Parameter, name: &str) -> Optio
     let Some(entry) = table.entry(name) else { return Some(parameter.clone()) };
     let bounds = Bounds::of(&entry.node);
     let domain = match (&parameter.domain, bounds.as_ref()) {
-        (Domain::Float { log, .. }, Some(bounds)) => bounds.float(*log),
-        (Domain::Int { log, .. }, Some(bounds)) => bounds.int(*log),
+        (Domain::Float { .. }, Some(bounds)) => bounds.float(),
+        (Domain::Int { .. }, Some(bounds)) => bounds.int(),
         (Domain::Choice { choices }, Some(bounds)) => bounds.choices(choices),
         _ => None,
     };
@@ -54,16 +54,15 @@ fn expected(domain: &Domain) -> String {
 /// What was written for one parameter.
 struct Bounds<'a> {
     items: Vec<&'a Node>,
-    log: Option<bool>,
     default: Option<ParameterValue>,
 }
 
 impl<'a> Bounds<'a> {
     fn of(node: &'a Node) -> Option<Self> {
         match &node.value {
-            Value::List(items) => Some(Self { items: items.iter().collect(), log: None, default: None }),
+            Value::List(items) => Some(Self { items: items.iter().collect(), default: None }),
             Value::Map(entries) => {
-                let known = ["low", "high", "log", "default", "choices"];
+                let known = ["low", "high", "default", "choices"];
                 if entries.iter().any(|entry| !known.contains(&entry.key.as_str())) {
                     return None;
                 }
@@ -75,31 +74,26 @@ impl<'a> Bounds<'a> {
                     (None, Some(low), Some(high)) => vec![&low.node, &high.node],
                     _ => return None,
                 };
-                let log = match node.get("log").map(|entry| &entry.node.value) {
-                    None => None,
-                    Some(Value::Bool(log)) => Some(*log),
-                    Some(_) => return None,
-                };
                 let default = match node.get("default") {
                     None => None,
                     Some(entry) => Some(serde_json::from_value(to_json(&entry.node)).ok()?),
                 };
-                Some(Self { items, log, default })
+                Some(Self { items, default })
             }
             _ => None,
         }
     }
 
-    fn float(&self, log: bool) -> Option<Domain> {
+    fn float(&self) -> Option<Domain> {
         let [low, high] = self.items.as_slice() else { return None };
         let (low, high) = (number(&low.value)?, number(&high.value)?);
-        Some(Domain::Float { low, high, log: self.log.unwrap_or(log) })
+        Some(Domain::float(low, high))
     }
 
-    fn int(&self, log: bool) -> Option<Domain> {
+    fn int(&self) -> Option<Domain> {
         let [low, high] = self.items.as_slice() else { return None };
         let (low, high) = (whole(&low.value)?, whole(&high.value)?);
-        Some(Domain::Int { low, high, log: self.log.unwrap_or(log) })
+        Some(Domain::int(low, high))
     }
 
     fn choices(&self, allowed: &[String]) -> Option<Domain> {

@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
-use synth_core::{Domain, Marginal, Parameter, ParameterDistribution, ParameterSpace};
+use synth_core::{Domain, Marginal, ParameterDistribution, ParameterSpace};
+use synth_optimize::Acquisition;
 
 /// A checked experiment with every default spelled out. Written as `config.yaml`, read back equal;
 /// the hash of that text is the run's identity, so nothing that cannot change a result is in here:
@@ -31,10 +32,20 @@ pub(crate) struct Experiment {
     pub(crate) param_bounds: ParameterSpace,
     #[serde(serialize_with = "distributions", skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) param_distributions: BTreeMap<String, ParameterDistribution>,
+    /// Sets measured first where there are neither close nor far sets.
+    pub(crate) initial_sets: usize,
     pub(crate) convergence_threshold: Option<f64>,
     pub(crate) early_stop_patience: usize,
+    pub(crate) batch_policy: BatchPolicy,
     pub(crate) optimizer: String,
+    /// What the `gp` optimiser maximises when it chooses single sets.
     pub(crate) acquisition_function: Acquisition,
+    /// Sets of each batch that the optimiser proposes as the best single set.
+    pub(crate) point_sets: usize,
+    pub(crate) folds: usize,
+    pub(crate) bootstrap_replicates: usize,
+    /// Independent real samples from which on a quarter is held out until the end.
+    pub(crate) holdout_from: usize,
 }
 
 /// What is searched for.
@@ -47,6 +58,16 @@ pub(crate) enum Mode {
     Point,
 }
 
+/// How the parameter sets of a batch are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum BatchPolicy {
+    /// Where the calibrated distribution has its mass, and where the surrogate is least sure.
+    Active,
+    /// A Sobol sequence over the whole space.
+    Sobol,
+}
+
 /// The generator with its options.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct GeneratorChoice {
@@ -55,6 +76,8 @@ pub(crate) struct GeneratorChoice {
     pub(crate) edge_blur: f64,
     /// Whether `position_spread` is about the image's centre rather than its corner.
     pub(crate) centred: bool,
+    /// How far the drawn edge lies outside the nominal outline, px.
+    pub(crate) outline: f64,
 }
 
 /// Where the real set comes from.
@@ -83,25 +106,12 @@ pub(crate) struct SetSize {
 }
 
 impl SetSize {
-    /// The (parameter set, replication) of each sample in order: all replications of set 0, of set
-    /// 1, …, then the replications that top up to `total_size`.
-    pub(crate) fn samples(&self) -> Vec<(usize, usize)> {
-        let regular = (0..self.param_sets).flat_map(|set| (0..self.replications).map(move |r| (set, r)));
-        let extra = (0..).flat_map(|round| {
-            (0..self.param_sets).map(move |set| (set, self.replications + round))
-        });
-        regular.chain(extra).take(self.total_size).collect()
+    /// How many replications each parameter set has.
+    pub(crate) fn replications_by_set(&self) -> Vec<usize> {
+        let extra = self.total_size.saturating_sub(self.param_sets * self.replications);
+        let (rounds, rest) = (extra / self.param_sets, extra % self.param_sets);
+        (0..self.param_sets).map(|set| self.replications + rounds + usize::from(set < rest)).collect()
     }
-}
-
-/// What the `gp` optimiser maximises when it chooses the next sets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Acquisition {
-    Ucb,
-    Ei,
-    Pi,
-    LogEi,
 }
 
 impl Experiment {
@@ -116,7 +126,8 @@ impl Experiment {
     }
 }
 
-fn bounds<S: Serializer>(space: &ParameterSpace, serializer: S) -> Result<S::Ok, S::Error> {
+/// Bounds as blocks that read back equal.
+pub(super) fn bounds<S: Serializer>(space: &ParameterSpace, serializer: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
     #[serde(untagged)]
     enum Bounds<'a> {
@@ -128,16 +139,12 @@ fn bounds<S: Serializer>(space: &ParameterSpace, serializer: S) -> Result<S::Ok,
         Range {
             low: f64,
             high: f64,
-            #[serde(skip_serializing_if = "std::ops::Not::not")]
-            log: bool,
             #[serde(skip_serializing_if = "Option::is_none")]
             default: &'a Option<synth_core::ParameterValue>,
         },
         WholeRange {
             low: i64,
             high: i64,
-            #[serde(skip_serializing_if = "std::ops::Not::not")]
-            log: bool,
             #[serde(skip_serializing_if = "Option::is_none")]
             default: &'a Option<synth_core::ParameterValue>,
         },
@@ -146,10 +153,8 @@ fn bounds<S: Serializer>(space: &ParameterSpace, serializer: S) -> Result<S::Ok,
         let default = &parameter.default;
         let bounds = match &parameter.domain {
             Domain::Choice { choices } => Bounds::Choices { choices, default },
-            Domain::Float { low, high, log } => Bounds::Range { low: *low, high: *high, log: *log, default },
-            Domain::Int { low, high, log } => {
-                Bounds::WholeRange { low: *low, high: *high, log: *log, default }
-            }
+            Domain::Float { low, high, .. } => Bounds::Range { low: *low, high: *high, default },
+            Domain::Int { low, high, .. } => Bounds::WholeRange { low: *low, high: *high, default },
             _ => return None,
         };
         Some((&parameter.name, bounds))
@@ -182,10 +187,9 @@ mod tests {
 
     #[test]
     fn the_total_size_is_reached_with_more_replications() {
-        let size = SetSize { param_sets: 5, replications: 3, total_size: 16 };
-        let samples = size.samples();
-        assert_eq!(samples.len(), 16);
-        assert_eq!(samples[14], (4, 2));
-        assert_eq!(samples[15], (0, 3), "one more replication of the first set");
+        let by_set = |total_size| SetSize { param_sets: 5, replications: 3, total_size }.replications_by_set();
+        assert_eq!(by_set(15), [3, 3, 3, 3, 3]);
+        assert_eq!(by_set(16), [4, 3, 3, 3, 3], "one more replication of the first set");
+        assert_eq!(by_set(22), [5, 5, 4, 4, 4]);
     }
 }

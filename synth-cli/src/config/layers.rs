@@ -26,19 +26,23 @@ pub(crate) struct Layers {
 impl Layers {
     /// Reads the file (the built-in experiment for `None`) and puts the settings over it.
     pub(crate) fn read(path: Option<&str>, settings: &[String], seed: Option<u64>) -> Result<Self, Failure> {
-        let (file, text) = match path {
-            Some(path) => (path.to_owned(), read_text(path)?),
-            None => ("built-in void_poc.yaml".to_owned(), BUILT_IN.to_owned()),
+        let mut layers = match path {
+            Some(path) => Self::from_text(path, &read_text(path)?)?,
+            None => Self::from_text("built-in void_poc.yaml", BUILT_IN)?,
         };
-        let root = parse(&file, &text)?;
-        let mut layers = Self { file, root, spelt: Vec::new() };
-        layers.resolve_aliases()?;
         for argument in settings {
             layers.set(argument)?;
         }
         if let Some(seed) = seed {
             layers.set(&format!("seed={seed}"))?;
         }
+        Ok(layers)
+    }
+
+    /// The text of `file` with nothing over it.
+    pub(crate) fn from_text(file: &str, text: &str) -> Result<Self, ConfigError> {
+        let mut layers = Self { file: file.to_owned(), root: parse(file, text)?, spelt: Vec::new() };
+        layers.resolve_aliases()?;
         Ok(layers)
     }
 
@@ -121,7 +125,8 @@ fn read_text(path: &str) -> Result<String, Failure> {
     })
 }
 
-fn parse(file: &str, text: &str) -> Result<Node, ConfigError> {
+/// Parses YAML text.
+pub(super) fn parse(file: &str, text: &str) -> Result<Node, ConfigError> {
     let parsed = serde_saphyr::from_str_with_options::<Node>(text, plain_errors());
     match parsed {
         Ok(Node { value: Value::Null, .. }) => Ok(Node::empty()),

@@ -5,16 +5,19 @@
 
 mod bounds;
 mod experiment;
+mod files;
 mod layers;
 mod node;
 mod problem;
 mod read;
 mod table;
 
-pub(crate) use experiment::{Acquisition, Experiment, GeneratorChoice, Mode, RealSource, SetSize};
-pub(crate) use layers::{BUILT_IN, Layers};
-pub(crate) use node::Origin;
+pub(crate) use experiment::{BatchPolicy, Experiment, GeneratorChoice, Mode, RealSource, SetSize};
+pub(crate) use files::{CalibratedFile, read_params, read_space};
+pub(crate) use layers::Layers;
 pub(crate) use problem::{ConfigError, Problems, nearest};
+pub(crate) use read::ACQUISITIONS;
+pub(crate) use table::did_you_mean;
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 
 use synth_core::{Domain, Error, Marginal, ParameterDistribution, ParameterSpace};
+use synth_optimize::Acquisition;
 
 use super::bounds::read_bounds;
-use super::experiment::{Acquisition, Experiment, GeneratorChoice, Mode, RealSource, SetSize};
+use super::experiment::{BatchPolicy, Experiment, GeneratorChoice, Mode, RealSource, SetSize};
 use super::node::{Node, Value};
 use super::problem::Problems;
 use super::table::{Table, number, whole};
@@ -12,14 +13,18 @@ use super::table::{Table, number, whole};
 const MOST: i64 = 1_000_000;
 
 /// Values of `acquisition_function`.
-pub(crate) const ACQUISITIONS: [(&str, Acquisition); 6] = [
+pub(crate) const ACQUISITIONS: [(&str, Acquisition); 7] = [
     ("ucb", Acquisition::Ucb),
     ("ei", Acquisition::Ei),
     ("pi", Acquisition::Pi),
     ("log_ei", Acquisition::LogEi),
     ("logei", Acquisition::LogEi),
     ("lcb", Acquisition::Ucb),
+    ("thompson", Acquisition::Thompson),
 ];
+
+/// Values of `batch_policy`.
+const POLICIES: [(&str, BatchPolicy); 2] = [("active", BatchPolicy::Active), ("sobol", BatchPolicy::Sobol)];
 
 /// Values of `optimizer`.
 pub(crate) const OPTIMIZERS: [(&str, &str); 3] = [("gp", "gp"), ("sobol", "sobol"), ("random", "random")];
@@ -40,10 +45,11 @@ pub(crate) fn read_experiment(
         None => Some(space.clone()),
     };
     let mut sets = Sets::read(&table, param_bounds.as_ref().unwrap_or(space), problems);
-    let base_image_dir = table.text("base_image_dir").map(str::to_owned);
+    let base_image_dir = read_base_dir(&table);
     let image_size = read_image_size(&table, base_image_dir.is_some(), problems);
     // The folder that a run goes to is not part of what it computes; `output_dir` reads it.
     let _ = table.text("experiment_dir");
+    let iteration_batch_size = table.count("iteration_batch_size", 1..=1024).unwrap_or(8);
     let experiment = Experiment {
         experiment_name: read_name(&table),
         seed: table.whole("seed", 0..=i64::MAX).unwrap_or(0),
@@ -58,17 +64,25 @@ pub(crate) fn read_experiment(
         real: sets.real?,
         close: sets.close,
         far: sets.far,
-        iteration_batch_size: table.count("iteration_batch_size", 1..=10_000).unwrap_or(8),
-        replications_per_iteration: table.count("replications_per_iteration", 1..=10_000).unwrap_or(3),
-        max_iterations: table.count("max_iterations", 1..=10_000).unwrap_or(10),
+        iteration_batch_size,
+        replications_per_iteration: table.count("replications_per_iteration", 1..=1024).unwrap_or(3),
+        max_iterations: table.count("max_iterations", 0..=10_000).unwrap_or(10),
         param_bounds: param_bounds?,
         param_distributions: std::mem::take(&mut sets.distributions),
+        initial_sets: table.count("initial_sets", 4..=4096).unwrap_or(16),
         convergence_threshold: table.number("convergence_threshold", "a number above 0", |x| x > 0.0),
         early_stop_patience: table.count("early_stop_patience", 1..=10_000).unwrap_or(3),
+        batch_policy: table.one_of("batch_policy", &POLICIES).unwrap_or(BatchPolicy::Active),
         optimizer: table.one_of("optimizer", &OPTIMIZERS).unwrap_or("gp").to_owned(),
         acquisition_function: table
             .one_of("acquisition_function", &ACQUISITIONS)
             .unwrap_or(Acquisition::LogEi),
+        point_sets: table
+            .count("point_sets", 0..=i64::try_from(iteration_batch_size).unwrap_or(i64::MAX))
+            .unwrap_or(iteration_batch_size / 4),
+        folds: table.count("folds", 2..=20).unwrap_or(5),
+        bootstrap_replicates: table.count("bootstrap_replicates", 19..=9999).unwrap_or(199),
+        holdout_from: table.count("holdout_from", 8..=MOST).unwrap_or(64),
     };
     table.finish();
     problems.is_empty().then_some(experiment)
@@ -84,8 +98,14 @@ fn read_name(table: &Table<'_>) -> String {
     name.to_owned()
 }
 
-fn read_generator(table: &Table<'_>) -> GeneratorChoice {
-    let mut choice = GeneratorChoice { name: "voids".into(), edge_blur: 2.0, centred: false };
+/// The folder of base images.
+pub(crate) fn read_base_dir(table: &Table<'_>) -> Option<String> {
+    table.text("base_image_dir").map(str::to_owned)
+}
+
+/// The generator: its name, or a block with its options.
+pub(crate) fn read_generator(table: &Table<'_>) -> GeneratorChoice {
+    let mut choice = GeneratorChoice { name: "voids".into(), edge_blur: 2.0, centred: false, outline: 0.62 };
     let Some(entry) = table.entry("generator") else { return choice };
     if !matches!(entry.node.value, Value::Map(_)) {
         table.one_of("generator", &GENERATORS);
@@ -93,15 +113,19 @@ fn read_generator(table: &Table<'_>) -> GeneratorChoice {
     }
     if let Some(block) = table.table("generator") {
         block.one_of("name", &GENERATORS);
-        let blur = block.number("edge_blur", "a width in [0, 100] px", |x| (0.0..=100.0).contains(&x));
+        let expected = "0 (a hard edge) or a width in [0.3, 10] px";
+        let blur = block.number("edge_blur", expected, |x| x == 0.0 || (0.3..=10.0).contains(&x));
         choice.edge_blur = blur.unwrap_or(choice.edge_blur);
         choice.centred = block.flag("centred").unwrap_or(choice.centred);
+        let outline = block.number("outline", "a width in [0, 4] px", |x| (0.0..=4.0).contains(&x));
+        choice.outline = outline.unwrap_or(choice.outline);
         block.finish();
     }
     choice
 }
 
-fn read_image_size(table: &Table<'_>, has_dir: bool, problems: &Problems) -> Option<u32> {
+/// The side of the built-in base images; absent where there is a folder of them.
+pub(crate) fn read_image_size(table: &Table<'_>, has_dir: bool, problems: &Problems) -> Option<u32> {
     let size = table.count("image_size", 32..=4096).and_then(|px| u32::try_from(px).ok());
     if has_dir && size.is_some() {
         let message = "`image_size` is for the built-in base images, but `base_image_dir` is given";
@@ -123,14 +147,16 @@ impl Sets {
         let mut distributions = BTreeMap::new();
         if let Some(block) = table.table("param_distributions") {
             for set in ["real", "close", "far"] {
-                if let Some(distribution) = read_distribution(&block, set, space, problems) {
+                let Some(table) = block.table(set) else { continue };
+                let name = format!("param_distributions.{set}");
+                if let Some(distribution) = read_distribution(&table, &name, space, problems) {
                     distributions.insert(set.to_owned(), distribution);
                 }
             }
             block.finish();
         }
         let real = read_real(table, problems);
-        let mut drawn = |set: &'static str, default: (usize, usize)| {
+        let drawn = |set: &'static str, default: (usize, usize)| {
             let has = table.entry("param_distributions").is_some_and(|entry| entry.node.get(set).is_some());
             match table.table(set) {
                 Some(block) => {
@@ -205,21 +231,21 @@ fn read_size(block: &Table<'_>, default: (usize, usize), problems: &Problems) ->
     SetSize { param_sets, replications, total_size: total_size.max(regular) }
 }
 
-fn read_distribution(
-    block: &Table<'_>,
-    set: &'static str,
+/// The distribution in a block: a marginal for each parameter, or any other kind with its tag.
+pub(crate) fn read_distribution(
+    table: &Table<'_>,
+    name: &str,
     space: &ParameterSpace,
     problems: &Problems,
 ) -> Option<ParameterDistribution> {
-    let table = block.table(set)?;
-    if table.has("kind") {
-        table.entries();
-        return read_tagged(block, set, space);
+    let plain = table.entry("kind").is_none();
+    if !plain {
+        return read_tagged(table, name, space, problems);
     }
     let mut marginals = BTreeMap::new();
     for parameter in space.parameters() {
         let name = parameter.name.as_str();
-        let given = table.entry(name).map(|_| read_marginal(&table, name, &parameter.domain, problems));
+        let given = table.entry(name).map(|_| read_marginal(table, name, &parameter.domain, problems));
         let marginal = given.unwrap_or_else(|| Marginal::uniform_over(&parameter.domain));
         if let Some(marginal) = marginal {
             marginals.insert(parameter.name.clone(), marginal);
@@ -229,20 +255,24 @@ fn read_distribution(
     Some(ParameterDistribution::Independent { marginals })
 }
 
-/// A distribution with a `kind`: copula, mixture, finite.
-fn read_tagged(block: &Table<'_>, set: &'static str, space: &ParameterSpace) -> Option<ParameterDistribution> {
-    let entry = block.entry(set)?;
-    let read = serde_json::from_value::<ParameterDistribution>(to_json(&entry.node));
+/// A distribution with a `kind`: independent, copula, mixture, finite.
+fn read_tagged(
+    table: &Table<'_>,
+    name: &str,
+    space: &ParameterSpace,
+    problems: &Problems,
+) -> Option<ParameterDistribution> {
+    table.entries();
+    let node = table.node();
+    let read = serde_json::from_value::<ParameterDistribution>(to_json(node))
+        .map_err(|error| error.to_string())
+        .and_then(|distribution| {
+            distribution.check(space).map(|()| distribution).map_err(|error| error.to_string())
+        });
     match read {
-        Ok(distribution) => match distribution.check(space) {
-            Ok(()) => Some(distribution),
-            Err(error) => {
-                block.refuse(set, &format!("a distribution over the parameters ({error})"));
-                None
-            }
-        },
-        Err(error) => {
-            block.refuse(set, &format!("a parameter distribution ({error})"));
+        Ok(distribution) => Some(distribution),
+        Err(problem) => {
+            problems.note(&node.origin, format!("`{name}` is no distribution over the parameters: {problem}"), None);
             None
         }
     }

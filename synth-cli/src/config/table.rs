@@ -28,6 +28,11 @@ impl<'a> Table<'a> {
         Self { node, path, problems, known: RefCell::default() }
     }
 
+    /// The block itself.
+    pub(crate) fn node(&self) -> &'a Node {
+        self.node
+    }
+
     /// The full name of a key.
     pub(crate) fn path(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }

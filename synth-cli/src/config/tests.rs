@@ -1,7 +1,8 @@
 use synth_core::{Domain, Parameter, ParameterSpace};
+use synth_optimize::Acquisition;
 
 use super::*;
-use crate::config::layers::Layers;
+use crate::config::layers::BUILT_IN;
 
 const USERS_FILE: &str = include_str!("../../tests/data/experiment_config.yaml");
 
@@ -42,7 +43,7 @@ fn the_users_own_file_parses_as_it_is() {
     assert_eq!(experiment.base_image_dir.as_deref(), Some("data/base_chips"));
     assert_eq!(experiment.acquisition_function, Acquisition::Ucb);
     let RealSource::Drawn(size) = experiment.real else { panic!("drawn") };
-    assert_eq!((size.param_sets, size.replications, size.samples().len()), (5, 3, 16));
+    assert_eq!((size.param_sets, size.replications_by_set().iter().sum::<usize>()), (5, 16));
     assert_eq!(experiment.param_distributions.len(), 3);
 }
 
@@ -60,8 +61,8 @@ fn the_built_in_experiment_has_the_users_numbers() {
 #[test]
 fn what_is_written_reads_back_equal() {
     let settings = ["real={dir: photos, groups: groups.csv}", "param_distributions.real=null"];
-    let log = "param_bounds.base_size={low: 5, high: 40, log: true, default: 9}";
-    for settings in [&[][..], &[log], &settings] {
+    let block = "param_bounds.base_size={low: 5, high: 40, default: 9}";
+    for settings in [&[][..], &[block], &settings] {
         let experiment = read(BUILT_IN, settings).expect("parses");
         let text = experiment.to_yaml().expect("written");
         let again = read(&text, &[]).unwrap_or_else(|error| panic!("{error}\n{text}"));

@@ -1,0 +1,189 @@
+//! `synth compare`: how far two sets of samples are apart.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::str::FromStr;
+
+use image::DynamicImage;
+use ndarray::{Array2, Axis};
+use synth_core::{Embedder, EmbedderId, Embeddings, Error, Estimate, Progress, Result, Seed};
+use synth_export::{EmbeddingFile, FolderImages};
+use synth_validate::fidelity::{Bandwidth, CompareParams, Comparison, Metric, compare as measure};
+
+use crate::args::{CompareArguments, FailOn};
+use crate::config::{did_you_mean, nearest};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::models;
+use crate::talk::{print, print_json};
+
+/// One side as given.
+enum Side {
+    Folder(Embeddings),
+    Matrix(EmbeddingFile),
+}
+
+/// Compares two sets and prints every figure.
+pub(crate) fn compare(arguments: &CompareArguments, context: &Context) -> Result<(), Failure> {
+    let params = read_params(arguments, context)?;
+    let read = |path: &Path| Side::read(path, arguments, context);
+    let (real, synthetic) = (read(&arguments.real)?, read(&arguments.synthetic)?);
+    let (real, synthetic) = comparable(real, synthetic, arguments)?;
+    let progress = context.talk.progress();
+    let found = measure(&real, &synthetic, &params, progress.as_ref(), &context.cancel)?;
+    if context.json {
+        print_json(&found)?;
+    } else {
+        print(&table(&found))?;
+    }
+    match (arguments.fail_on, found.verdict.distinguishable) {
+        (Some(FailOn::Distinguishable), Some(true)) => Err(Failure::against(&found.verdict.words)),
+        (Some(FailOn::Distinguishable), None) => {
+            let reason = found.verdict.words;
+            Err(Error::Unsupported { what: "--fail-on".into(), reason }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn read_params(arguments: &CompareArguments, context: &Context) -> Result<CompareParams, Failure> {
+    let metrics: Vec<Metric> =
+        arguments.metrics.iter().map(|name| read_metric(name.trim())).collect::<Result<_, Failure>>()?;
+    let seed = Seed::from_u64(context.seed.unwrap_or(0));
+    let params = CompareParams::default().with_metrics(metrics).with_seed(seed);
+    match arguments.sigma {
+        None => Ok(params),
+        Some(sigma) if sigma.is_finite() && sigma > 0.0 => Ok(params.with_bandwidth(Bandwidth::Fixed(sigma))),
+        Some(sigma) => Err(Error::invalid("--sigma", "a positive number", sigma).into()),
+    }
+}
+
+fn read_metric(name: &str) -> Result<Metric, Failure> {
+    Metric::from_str(name).map_err(|error| {
+        let failure = Failure::from(error);
+        match nearest(name, Metric::ALL.map(Metric::name)) {
+            Some(near) => failure.hint(did_you_mean(near)),
+            None => failure,
+        }
+    })
+}
+
+impl Side {
+    fn read(path: &Path, arguments: &CompareArguments, context: &Context) -> Result<Self, Failure> {
+        if path.is_file() {
+            if path.extension().is_none_or(|extension| extension != "npy") {
+                let (expected, got) = ("a folder of images or a .npy matrix", path.display());
+                return Err(Error::invalid("set", expected, got).into());
+            }
+            return Ok(Self::Matrix(EmbeddingFile::read(path)?));
+        }
+        embed_folder(path, arguments, context).map(Self::Folder)
+    }
+
+    fn identity(&self) -> Option<&EmbedderId> {
+        match self {
+            Self::Folder(embeddings) => Some(embeddings.identity()),
+            Self::Matrix(matrix) => matrix.identity(),
+        }
+    }
+
+    fn into_embeddings(self, assumed: &EmbedderId) -> Result<Embeddings> {
+        match self {
+            Self::Folder(embeddings) => Ok(embeddings),
+            Self::Matrix(matrix) => matrix.into_embeddings(assumed),
+        }
+    }
+}
+
+/// A matrix without a sidecar is of an unknown embedder: two such may be compared, one with a known
+/// one only where the user says that they are the same.
+fn comparable(
+    real: Side,
+    synthetic: Side,
+    arguments: &CompareArguments,
+) -> Result<(Embeddings, Embeddings), Failure> {
+    let unknown =
+        || EmbedderId { name: "unknown".into(), weights: None, preprocessing: "unknown".into() };
+    let assumed = match (real.identity(), synthetic.identity()) {
+        (None, None) => unknown(),
+        (Some(known), None) | (None, Some(known)) if arguments.assume_same_model => known.clone(),
+        (Some(known), None) | (None, Some(known)) => {
+            let error = Error::EmbedderMismatch { left: known.to_string(), right: unknown().to_string() };
+            return Err(Failure::from(error)
+                .hint("a .npy without its .rows.jsonl does not say what made it; if the same embedder did: --assume-same-model"));
+        }
+        (Some(known), Some(_)) => known.clone(),
+    };
+    let real = real.into_embeddings(&assumed)?;
+    let synthetic = synthetic.into_embeddings(&assumed)?;
+    real.check_comparable(&synthetic)?;
+    Ok((real, synthetic))
+}
+
+fn embed_folder(path: &Path, arguments: &CompareArguments, context: &Context) -> Result<Embeddings, Failure> {
+    let embedder = models::embedder(&arguments.model, arguments.weights.as_deref())
+        .map_err(|error| Failure::from(error).hint("--model features needs no weights"))?;
+    let folder = FolderImages::default().open(path)?;
+    if let Some(file) = folder.unusable().first() {
+        return Err(file.to_error(folder.root()).into());
+    }
+    let (n, progress) = (folder.files().len(), context.talk.progress());
+    let mut matrix = Array2::<f32>::zeros((0, embedder.dim()));
+    progress.start(&format!("embedding {}", path.display()), Some(n as u64));
+    for first in (0..n).step_by(context.batch_size) {
+        context.cancel.check()?;
+        let mut images = Vec::new();
+        for result in folder.load_range(first..n.min(first + context.batch_size)) {
+            images.push(result.map_err(|file| file.to_error(folder.root()))?.image);
+        }
+        let references: Vec<&DynamicImage> = images.iter().collect();
+        matrix
+            .append(Axis(0), embedder.embed(&references)?.view())
+            .map_err(|source| Error::component("joining rows", source))?;
+        progress.advance(images.len() as u64);
+    }
+    progress.finish();
+    let (ids, groups) = folder.files().iter().map(|file| (file.path.clone(), file.group.clone())).unzip();
+    Ok(Embeddings::new(ids, groups, matrix, embedder.identity().clone())?)
+}
+
+/// The figures for a person.
+fn table(found: &Comparison) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "{} real rows in {} groups, {} synthetic rows in {} groups, {} numbers each\n",
+        found.n_real, found.groups_real, found.n_synthetic, found.groups_synthetic, found.dim
+    );
+    let _ = writeln!(text, "{:20} {:>12} {:>12} {:>8}  95 % interval", "metric", "value", "std error", "p");
+    for (name, report) in &found.metrics {
+        if let Some(estimate) = &report.estimate {
+            let _ = writeln!(text, "{}", row(name, estimate));
+        }
+        for (part, value) in report.parts.iter().filter(|_| report.estimate.is_none()) {
+            let name = format!("{name}.{part}");
+            let bare = Estimate { value: *value, ..Estimate::default() };
+            let _ = writeln!(text, "{}", row(&name, report.uncertainty.get(part).unwrap_or(&bare)));
+        }
+    }
+    for (name, reason) in &found.skipped {
+        let _ = writeln!(text, "{name:20} skipped: {reason}");
+    }
+    for (name, report) in &found.metrics {
+        for note in report.estimate.iter().flat_map(|estimate| &estimate.notes) {
+            let _ = writeln!(text, "note on {name}: {note}");
+        }
+    }
+    let _ = writeln!(text, "\nverdict: {}", found.verdict.words);
+    text
+}
+
+fn row(name: &str, estimate: &Estimate) -> String {
+    let optional = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.5}"));
+    let p = estimate.p_value.map_or_else(|| "-".to_owned(), |p| format!("{p:.4}"));
+    let interval = estimate.ci95.map_or_else(|| "-".to_owned(), |[low, high]| format!("[{low:.5}, {high:.5}]"));
+    format!("{name:20} {:>12.5} {:>12} {p:>8}  {interval}", estimate.value, optional(estimate.std_error))
+        .trim_end()
+        .to_owned()
+}

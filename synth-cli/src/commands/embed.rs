@@ -1,0 +1,150 @@
+//! `synth embed`: a folder of images as a matrix.
+
+use image::DynamicImage;
+use ndarray::Array2;
+use synth_core::{Embedder, Error, Progress, Result};
+use synth_export::{BadFile, EmbeddedRow, EmbeddingJob, FolderImages, ImageFolder, rows_path};
+
+use crate::args::EmbedArguments;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::models::{self, ImageEmbedder};
+use crate::talk::{print, print_json};
+
+/// Images in a stored chunk. Not `--batch-size`: chunks must be the same whatever that is, so that
+/// another call can go on with them.
+const CHUNK: usize = 256;
+
+/// Embeds the images of a folder and writes the matrix with its sidecar.
+pub(crate) fn embed(arguments: &EmbedArguments, context: &Context) -> Result<(), Failure> {
+    let embedder = models::embedder(&arguments.model, arguments.weights.as_deref())
+        .map_err(|error| Failure::from(error).hint("--model features needs no weights"))?;
+    let folder = FolderImages::default().open(&arguments.dir)?;
+    let work = Work { folder: &folder, embedder: embedder.as_ref(), context, skip_bad: arguments.skip_bad };
+    let rows = work.run(arguments).map_err(|failure| {
+        if failure.is_interruption() {
+            failure.hint("give the same command again to go on; finished chunks are kept")
+        } else {
+            failure
+        }
+    })?;
+    let out = arguments.out.display().to_string();
+    if context.json {
+        let sidecar = rows_path(&arguments.out).display().to_string();
+        let (dim, model) = (embedder.dim(), embedder.identity().to_string());
+        print_json(&serde_json::json!({
+            "matrix": out, "rows": sidecar, "n": rows, "dim": dim, "embedder": model,
+        }))?;
+    } else {
+        print(&format!("{out}\n"))?;
+    }
+    context.talk.say(format!("{rows} images, {} numbers each", embedder.dim()));
+    Ok(())
+}
+
+struct Work<'a> {
+    folder: &'a ImageFolder,
+    embedder: &'a ImageEmbedder,
+    context: &'a Context,
+    skip_bad: bool,
+}
+
+impl Work<'_> {
+    /// Embeds everything; gives the number of rows.
+    fn run(&self, arguments: &EmbedArguments) -> Result<usize, Failure> {
+        self.report(self.folder.unusable())?;
+        let job = EmbeddingJob::open(&arguments.out)?;
+        let progress = self.context.talk.progress();
+        let n = self.folder.files().len();
+        progress.start("embedding", Some(n as u64));
+        let (mut rows, mut chunks) = (0, 0);
+        for first in (0..n).step_by(CHUNK) {
+            rows += self.chunk(chunks, first..n.min(first + CHUNK), &job, progress.as_ref())?;
+            chunks += 1;
+        }
+        progress.finish();
+        if rows == 0 {
+            let what = format!("the image folder `{}`", self.folder.root().display());
+            return Err(Error::TooFewSamples { what, needed: 1, got: 0, unit: "readable image" }.into());
+        }
+        job.finish(chunks)?;
+        Ok(rows)
+    }
+
+    fn chunk(
+        &self,
+        number: usize,
+        range: std::ops::Range<usize>,
+        job: &EmbeddingJob,
+        progress: &dyn Progress,
+    ) -> Result<usize, Failure> {
+        let (good, rows) = self.rows(range.clone())?;
+        if job.has_chunk(number, &rows)? {
+            progress.advance(range.len() as u64);
+            return Ok(rows.len());
+        }
+        let mut matrix = Array2::<f32>::zeros((0, self.embedder.dim()));
+        for part in good.chunks(self.context.batch_size.max(1)) {
+            self.context.cancel.check()?;
+            matrix
+                .append(ndarray::Axis(0), self.embed(part)?.view())
+                .map_err(|source| Error::component("joining rows", source))?;
+            progress.advance(part.len() as u64);
+        }
+        progress.advance((range.len() - good.len()) as u64);
+        job.save_chunk(number, &rows, matrix.view())?;
+        Ok(rows.len())
+    }
+
+    /// The readable files of a range, with the rows they will have. Reads every file, but decodes
+    /// only where bad ones are to be left out.
+    fn rows(&self, range: std::ops::Range<usize>) -> Result<(Vec<usize>, Vec<EmbeddedRow>), Failure> {
+        let (mut good, mut rows, mut bad) = (Vec::new(), Vec::new(), Vec::new());
+        for index in range {
+            let read = if self.skip_bad {
+                self.folder.load(index).map(|loaded| loaded.blake3)
+            } else {
+                self.folder.read_bytes(index).map(|(_, hash)| hash)
+            };
+            match read {
+                Ok(blake3) => {
+                    let file = &self.folder.files()[index];
+                    let identity = self.embedder.identity().clone();
+                    rows.push(EmbeddedRow {
+                        path: file.path.clone(),
+                        blake3,
+                        group: file.group.clone(),
+                        identity,
+                    });
+                    good.push(index);
+                }
+                Err(file) => bad.push(file),
+            }
+        }
+        self.report(&bad)?;
+        Ok((good, rows))
+    }
+
+    fn embed(&self, indices: &[usize]) -> Result<Array2<f32>> {
+        use rayon::prelude::*;
+        let loaded: Vec<_> = indices.par_iter().map(|&index| self.folder.load(index)).collect();
+        let mut images = Vec::new();
+        for result in loaded {
+            images.push(result.map_err(|file| file.to_error(self.folder.root()))?.image);
+        }
+        let references: Vec<&DynamicImage> = images.iter().collect();
+        self.embedder.embed(&references)
+    }
+
+    /// Names bad files: as warnings where they are to be left out, else the first as an error.
+    fn report(&self, bad: &[BadFile]) -> Result<(), Failure> {
+        for file in bad {
+            let error = file.to_error(self.folder.root());
+            if !self.skip_bad {
+                return Err(Failure::from(error).hint("--skip-bad leaves such files out"));
+            }
+            self.context.talk.always(format!("warning: left out: {error}"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,51 @@
+//! Embedders by name.
+
+use std::path::Path;
+
+use image::DynamicImage;
+use synth_core::{Embedder, Error, Result};
+use synth_embed::FeaturesParams;
+
+use crate::config::nearest;
+
+/// An embedder of images.
+pub(crate) type ImageEmbedder = dyn Embedder<DynamicImage>;
+
+/// What helps where an embedder's weights are missing.
+pub(crate) const WITHOUT_WEIGHTS: &str = "--set embedder=features";
+
+/// Embedders that can be made from nothing.
+const KNOWN: [&str; 1] = ["features"];
+
+/// The embedder of this name.
+///
+/// # Errors
+/// [`Error::NotFound`] for the missing weights of a neural embedder, [`Error::InvalidParam`] for an
+/// unknown name.
+pub(crate) fn embedder(name: &str, weights: Option<&Path>) -> Result<Box<ImageEmbedder>> {
+    if name == "features" {
+        if let Some(weights) = weights {
+            let expected = "absent: `features` has no weights";
+            return Err(Error::invalid("--weights", expected, weights.display()));
+        }
+        return Ok(Box::new(FeaturesParams::default().build()?));
+    }
+    if name.starts_with("dinov2") {
+        return Err(Error::NotFound { what: "the weights of", name: name.to_owned() });
+    }
+    Err(Error::invalid("embedder", KNOWN.join(", "), name))
+}
+
+/// What would help with a name that [`embedder`] refuses.
+pub(crate) fn hint(name: &str) -> String {
+    match nearest(name, KNOWN) {
+        Some(known) => format!("did you mean `{known}`?"),
+        None => format!("{WITHOUT_WEIGHTS} needs no weights"),
+    }
+}
+
+/// Names of the parts of an embedding, for the description of what is missed.
+pub(crate) fn blocks(name: &str) -> Vec<synth_optimize::calibrate::FeatureBlock> {
+    let _ = name;
+    Vec::new()
+}
