@@ -44,15 +44,8 @@ impl Design {
         permutations: usize,
         seed: Seed,
     ) -> Result<Self, String> {
+        check_groups(x, y, permutations)?;
         let fewest = x.groups().min(y.groups());
-        if permutations == 0 {
-            return Err("no p-value: permutations are switched off".into());
-        }
-        if fewest < MIN_GROUPS {
-            return Err(format!(
-                "no p-value: a set has {fewest} independent groups, a permutation test needs {MIN_GROUPS}"
-            ));
-        }
         let pooled = x.len() + y.len();
         let count = if pooled <= MAX_BLOCK_ROWS {
             1
@@ -89,11 +82,8 @@ impl Block {
             at - rows.len()..at
         });
         let groups = groups.collect();
-        let total = x_groups + y_groups;
-        let labelings = match combinations(total, x_groups) {
-            Some(count) if may_enumerate && count <= permutations + 1 => all_labelings(total, x_groups),
-            _ => random_labelings(total, x_groups, permutations, seed.derive(&format!("labels/{number}"))),
-        };
+        let seed = seed.derive(&format!("labels/{number}"));
+        let labelings = labelings(x_groups + y_groups, x_groups, permutations, may_enumerate, seed);
         Self { x: x.concat(), y: y.concat(), groups, labelings }
     }
 
@@ -129,6 +119,38 @@ impl Block {
     pub(crate) fn pooled(&self, x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>) -> Array2<f32> {
         let (x, y) = (x.select(Axis(0), &self.x), y.select(Axis(0), &self.y));
         concatenate(Axis(0), &[x.view(), y.view()]).expect("invariant: both sets were checked to be as wide")
+    }
+}
+
+/// Relabellings of all groups at once, for statistics that need no matrix of pairs; whether each
+/// group counts as x, those of x first, the observed labels first.
+pub(crate) fn group_labelings(
+    x: &GroupedRows<'_>,
+    y: &GroupedRows<'_>,
+    permutations: usize,
+    seed: Seed,
+) -> Result<Vec<Vec<bool>>, String> {
+    check_groups(x, y, permutations)?;
+    Ok(labelings(x.groups() + y.groups(), x.groups(), permutations, true, seed.derive("labels/all")))
+}
+
+fn check_groups(x: &GroupedRows<'_>, y: &GroupedRows<'_>, permutations: usize) -> Result<(), String> {
+    let fewest = x.groups().min(y.groups());
+    if permutations == 0 {
+        return Err("no p-value: permutations are switched off".into());
+    }
+    if fewest < MIN_GROUPS {
+        return Err(format!(
+            "no p-value: a set has {fewest} independent groups, a permutation test needs {MIN_GROUPS}"
+        ));
+    }
+    Ok(())
+}
+
+fn labelings(n: usize, ones: usize, permutations: usize, may_enumerate: bool, seed: Seed) -> Vec<Vec<bool>> {
+    match combinations(n, ones) {
+        Some(count) if may_enumerate && count <= permutations + 1 => all_labelings(n, ones),
+        _ => random_labelings(n, ones, permutations, seed),
     }
 }
 

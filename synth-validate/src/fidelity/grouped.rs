@@ -49,6 +49,11 @@ impl<'a> GroupedRows<'a> {
             Rows::Sorted(rows) => rows.view(),
         }
     }
+
+    /// Length of a row.
+    pub(crate) fn dim(&self) -> usize {
+        self.rows().ncols()
+    }
 }
 
 impl Deref for GroupedRows<'_> {

@@ -3,6 +3,7 @@
 mod bandwidth;
 mod check;
 mod cmmd;
+mod compare;
 mod design;
 mod energy;
 mod exp;
@@ -17,7 +18,9 @@ mod neighbors;
 mod null;
 mod pair_function;
 mod pass;
+mod principal;
 mod quadratic;
+mod shift;
 mod sliced;
 mod sums;
 mod transport;
@@ -25,6 +28,7 @@ mod wasserstein;
 
 pub use bandwidth::{Bandwidth, MEDIAN_ROWS, MedianBandwidth, median_bandwidth};
 pub use cmmd::{CMMD_SCALE, CMMD_SIGMA, Cmmd, CmmdValue, cmmd};
+pub use compare::{CompareParams, Comparison, ComparisonVerdict, Metric, MetricReport, compare};
 pub use energy::{Energy, EnergyDistance, energy_distance};
 pub use frechet::{Frechet, frechet_distance};
 pub use kernel::{CubicKernel, RbfKernel};

@@ -28,7 +28,6 @@ pub(crate) struct Neighbors {
     pub(crate) y_own: Vec<Near>,
     /// Per row of x its k-th nearest other row of x.
     pub(crate) x_radius: Vec<f64>,
-    pub(crate) y_radius: Vec<f64>,
     /// Per row of x its nearest row of y, and the reverse.
     pub(crate) x_cross: Vec<Near>,
     pub(crate) y_cross: Vec<Near>,
@@ -79,7 +78,6 @@ impl Pass {
             x_reached: left.into_iter().flat_map(|block| block.reached).collect(),
             y_reached: right.into_iter().flat_map(|block| block.reached).collect(),
             x_radius,
-            y_radius,
         };
         Ok(Self { sums, neighbors })
     }

@@ -61,7 +61,8 @@ pub(crate) struct Quadratic {
 
 impl Quadratic {
     pub(crate) fn of(&self, totals: &Totals) -> f64 {
-        self.scale * totals.value(self.estimator)
+        // Adding zero turns −0 into 0, which is what people expect to read.
+        self.scale * totals.value(self.estimator) + 0.0
     }
 }
 

@@ -70,10 +70,13 @@ pub fn sliced_wasserstein(
 ) -> Result<f64> {
     check_sets("a sliced distance", 1, x, y)?;
     check_directions(x.ncols(), directions)?;
-    let projected = Projected::new(x, y, directions);
-    let labels: Vec<Side> =
-        (0..x.nrows() + y.nrows()).map(|row| if row < x.nrows() { Side::X } else { Side::Y }).collect();
-    Ok(projected.distance(&labels, order))
+    let sides = |side: Side, count: usize| std::iter::repeat_n(side, count);
+    let labels = sides(Side::X, x.nrows()).chain(sides(Side::Y, y.nrows())).collect();
+    let [one, two] = sliced_distances(x, y, directions, &[labels])[0];
+    Ok(match order {
+        Order::One => one,
+        Order::Two => two,
+    })
 }
 
 fn check_directions(dim: usize, directions: ArrayView2<'_, f64>) -> Result<()> {
@@ -98,56 +101,41 @@ pub(crate) enum Side {
     LeftOut,
 }
 
-/// The pooled rows' projections, sorted along each direction: what relabelling needs.
-#[derive(Debug)]
-pub(crate) struct Projected {
-    /// Per direction, the values ascending with their pooled row.
-    sorted: Vec<Vec<(f64, u32)>>,
-}
-
-impl Projected {
-    /// # Panics
-    /// If the widths differ, which callers have checked.
-    pub(crate) fn new(
-        x: ArrayView2<'_, f32>,
-        y: ArrayView2<'_, f32>,
-        directions: ArrayView2<'_, f64>,
-    ) -> Self {
-        let mut sorted = Vec::with_capacity(directions.nrows());
-        for chunk in directions.axis_chunks_iter(Axis(0), CHUNK) {
-            let along = [project(x, chunk), project(y, chunk)];
-            let columns: Vec<_> = (0..chunk.nrows())
-                .into_par_iter()
-                .map(|direction| {
-                    let values = along.iter().flat_map(|set| set.column(direction));
-                    let mut pairs: Vec<(f64, u32)> = values.copied().zip(0..).collect();
-                    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
-                    pairs
-                })
-                .collect();
-            sorted.extend(columns);
-        }
-        Self { sorted }
-    }
-
-    /// SW_p of the rows labelled X and Y.
-    pub(crate) fn distance(&self, labels: &[Side], order: Order) -> f64 {
-        let powers: Vec<f64> = self
-            .sorted
-            .par_iter()
-            .map(|sorted| {
-                let side = |wanted: Side| -> Vec<f64> {
-                    sorted
-                        .iter()
-                        .filter(|(_, row)| labels[*row as usize] == wanted)
-                        .map(|pair| pair.0)
-                        .collect()
-                };
-                coupled(&side(Side::X), &side(Side::Y), order)
+/// SW₁ and SW₂ for each labelling of the pooled rows, those of x first. Projections are made and
+/// sorted once for all labellings, a few directions at a time.
+pub(crate) fn sliced_distances(
+    x: ArrayView2<'_, f32>,
+    y: ArrayView2<'_, f32>,
+    directions: ArrayView2<'_, f64>,
+    labelings: &[Vec<Side>],
+) -> Vec<[f64; 2]> {
+    let mut sums = vec![[0.0; 2]; labelings.len()];
+    for chunk in directions.axis_chunks_iter(Axis(0), CHUNK) {
+        let along = [project(x, chunk), project(y, chunk)];
+        let per_direction: Vec<Vec<[f64; 2]>> = (0..chunk.nrows())
+            .into_par_iter()
+            .map(|direction| {
+                let values = along.iter().flat_map(|set| set.column(direction));
+                let mut sorted: Vec<(f64, u32)> = values.copied().zip(0..).collect();
+                sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+                labelings.iter().map(|labels| coupled_sides(&sorted, labels)).collect()
             })
             .collect();
-        order.root(powers.iter().sum::<f64>() / powers.len() as f64)
+        for powers in per_direction {
+            for (sum, power) in sums.iter_mut().zip(powers) {
+                *sum = [sum[0] + power[0], sum[1] + power[1]];
+            }
+        }
     }
+    let count = directions.nrows() as f64;
+    sums.into_iter().map(|[one, two]| [one / count, (two / count).sqrt()]).collect()
+}
+
+fn coupled_sides(sorted: &[(f64, u32)], labels: &[Side]) -> [f64; 2] {
+    let side = |wanted: Side| -> Vec<f64> {
+        sorted.iter().filter(|(_, row)| labels[*row as usize] == wanted).map(|pair| pair.0).collect()
+    };
+    coupled(&side(Side::X), &side(Side::Y))
 }
 
 /// `rows · directionsᵀ` in float64, a few thousand rows at a time.
@@ -161,16 +149,17 @@ fn project(rows: ArrayView2<'_, f32>, directions: ArrayView2<'_, f64>) -> Array2
     projected
 }
 
-/// `W_p^p` of two sorted samples: each x holds m units of mass, each y holds n, and units are
-/// coupled in order.
-fn coupled(x: &[f64], y: &[f64], order: Order) -> f64 {
+/// `W₁` and `W₂²` of two sorted samples: each x holds m units of mass, each y holds n, and units
+/// are coupled in order.
+fn coupled(x: &[f64], y: &[f64]) -> [f64; 2] {
     let (n, m) = (x.len(), y.len());
     let (mut i, mut j, mut x_left, mut y_left) = (0, 0, m, n);
-    let mut sum = 0.0;
+    let (mut one, mut two) = (0.0, 0.0);
     while i < n && j < m {
         let mass = x_left.min(y_left);
-        let difference = x[i] - y[j];
-        sum += mass as f64 * order.cost(difference * difference);
+        let difference = (x[i] - y[j]).abs();
+        one += mass as f64 * difference;
+        two += mass as f64 * difference * difference;
         x_left -= mass;
         y_left -= mass;
         if x_left == 0 {
@@ -180,7 +169,8 @@ fn coupled(x: &[f64], y: &[f64], order: Order) -> f64 {
             (j, y_left) = (j + 1, n);
         }
     }
-    sum / (n as f64 * m as f64)
+    let units = n as f64 * m as f64;
+    [one / units, two / units]
 }
 
 #[cfg(test)]
