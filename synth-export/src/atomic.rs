@@ -1,10 +1,10 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use synth_core::{Error, FileEntry, Result};
+use synth_core::{Error, Result};
 
 use crate::error::io_error;
 use crate::failpoint::{Boundary, reach};
@@ -201,23 +201,6 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
 }
 
-/// Length and hash of a file, read in blocks.
-pub(crate) fn file_entry(path: &Path) -> io::Result<FileEntry> {
-    let mut file = File::open(path)?;
-    let mut hasher = blake3::Hasher::new();
-    let mut block = vec![0_u8; 1 << 16];
-    let mut bytes = 0;
-    loop {
-        match file.read(&mut block)? {
-            0 => return Ok(FileEntry { blake3: hasher.finalize().to_hex().to_string(), bytes }),
-            read => {
-                hasher.update(&block[..read]);
-                bytes += read as u64;
-            }
-        }
-    }
-}
-
 fn temporary_of(target: &Path) -> Result<(&Path, PathBuf)> {
     let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
         return Err(Error::invalid("path", "a file name", target.display()));
@@ -270,14 +253,5 @@ mod tests {
         fs::write(&file, "x").expect("writable");
         let error = write_atomically(&file.join("out/a.json"), b"{}").expect_err("a file is no directory");
         assert!(matches!(&error, Error::Io { path, .. } if path.contains("file")), "{error}");
-    }
-
-    #[test]
-    fn hashes_in_blocks_as_at_once() {
-        let directory = tempfile::tempdir().expect("temporary directory");
-        let path = directory.path().join("long");
-        let bytes: Vec<u8> = (0..200_000_u32).map(|i| (i % 251) as u8).collect();
-        fs::write(&path, &bytes).expect("writable");
-        assert_eq!(file_entry(&path).expect("readable"), FileEntry::of(&bytes));
     }
 }

@@ -1,11 +1,5 @@
 //! Places where a write can be cut, and the switch that cuts it in a test.
-//!
-//! With the feature `failpoints` (for crash tests, not stable API) the environment variable
-//! `SYNTH_FAILPOINT` holds `boundary:count:action`, for instance `before-rename:3:abort`: the third
-//! time that this process reaches the boundary, the action happens. Actions are `abort` (the process
-//! ends as if killed: no destructor runs), `full` (the write fails as on a full disk) and
-//! `sleep=SECONDS` (a window for a real `kill -9`). A value that cannot be read aborts at once, so
-//! that a test with a typing error cannot pass. Without the feature nothing of this is compiled in.
+//! The crate's page says how.
 
 use std::fmt;
 use std::io;

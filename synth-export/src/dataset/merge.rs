@@ -6,9 +6,10 @@ use synth_core::{Error, FileEntry, Manifest, Result};
 
 use super::head::{MANIFEST, SAMPLES, SHARDS, ShardRecord};
 use super::writer::shard_path;
-use crate::atomic::{AtomicFile, file_entry, remove_leftovers, write_atomically};
+use crate::atomic::{AtomicFile, remove_leftovers, write_atomically};
 use crate::error::{corrupt, io_error};
 use crate::failpoint::{Boundary, reach};
+use crate::integrity::file_entry;
 use crate::json_file;
 
 /// Joins finished shards into the dataset: `samples.jsonl`, then the manifest, then `shards/` goes.

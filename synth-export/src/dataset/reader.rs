@@ -3,9 +3,9 @@ use std::path::{Path, PathBuf};
 use synth_core::{Error, FileEntry, Manifest, Result};
 
 use super::head::{MANIFEST, SAMPLES, read_manifest};
+use crate::integrity::{Damage, damages, read_checked};
 use crate::parse_json_lines;
 use crate::records::SampleRecord;
-use crate::run::{Damage, damages, read_checked};
 
 /// A complete dataset on disk, for reading. Every byte is checked against the manifest.
 #[derive(Clone, Debug)]

@@ -172,7 +172,8 @@ impl ImageFolder {
         range.into_par_iter().map(|index| self.load(index)).collect()
     }
 
-    /// Reads and decodes all images: those that are good, and the bad files.
+    /// Reads and decodes all images: those that are good, and the bad files. Holds them all in memory;
+    /// go through a large folder with [`load_range`](Self::load_range).
     ///
     /// # Errors
     /// With [`OnBadFile::Fail`], [`Error::Corrupt`] naming the first bad file.

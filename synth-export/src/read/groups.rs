@@ -46,28 +46,26 @@ impl Groups {
             Self::Folder => Ok(paths.iter().map(|path| parent_of(path)).collect()),
             Self::Map(map) => look_up(map, paths),
             Self::File(path) => look_up(&read_groups(path)?, paths),
-            Self::Auto => match own_groups(root)? {
-                Some(map) => look_up(&map, paths),
-                None => Ok(paths.to_vec()),
-            },
+            Self::Auto => own_groups(root, paths)?.map_or_else(|| Ok(paths.to_vec()), Ok),
         }
     }
 }
 
-fn own_groups(root: &Path) -> Result<Option<BTreeMap<String, String>>> {
+fn own_groups(root: &Path, paths: &[String]) -> Result<Option<Vec<String>>> {
     for name in ["groups.csv", "groups.jsonl"] {
         let path = root.join(name);
         if path.is_file() {
-            return read_groups(&path).map(Some);
+            return look_up(&read_groups(&path)?, paths).map(Some);
         }
     }
-    let samples = root.join("samples.jsonl");
     if !is_dataset(root) {
         return Ok(None);
     }
-    let records: Vec<SampleRecord> = read_json_lines(&samples)?;
-    let rows = records.into_iter().map(|record| (format!("images/{}.png", record.sample_id), record.group));
-    Ok(Some(rows.collect()))
+    let records: Vec<SampleRecord> = read_json_lines(&root.join("samples.jsonl"))?;
+    let groups =
+        records.into_iter().map(|record| (format!("images/{}", record.sample_id), record.group)).collect();
+    let stems: Vec<String> = paths.iter().map(|path| stem_of(path)).collect();
+    look_up(&groups, &stems).map(Some)
 }
 
 /// Whether `root` has the layout that synth writes: then its masks are no images to read.
@@ -84,6 +82,10 @@ fn look_up(map: &BTreeMap<String, String>, paths: &[String]) -> Result<Vec<Strin
 
 fn parent_of(path: &str) -> String {
     path.rsplit_once('/').map_or(".", |(parent, _)| parent).to_owned()
+}
+
+fn stem_of(path: &str) -> String {
+    path.rsplit_once('.').map_or(path, |(stem, _)| stem).to_owned()
 }
 
 fn read_groups(path: &Path) -> Result<BTreeMap<String, String>> {

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,11 +8,12 @@ use synth_core::{Error, FileEntry, Result, RunStore, StepFile};
 
 use super::config_difference::{CONFIG_HASH, config_hash, other_config};
 use super::log::{self, LogEntry};
-use super::manifest::{Damage, DamageKind, RunHead, RunManifest, StepEntry};
-use crate::atomic::{Durability, create_directories, file_entry, remove_leftovers, sync_files, write_as};
+use super::manifest::{RunHead, RunManifest, StepEntry};
+use crate::atomic::{Durability, create_directories, remove_leftovers, sync_files, write_as};
 use crate::atomic::{is_temporary, write_atomically};
 use crate::error::{corrupt, io_error};
 use crate::failpoint::{Boundary, reach};
+use crate::integrity::{Damage, damages, files_below, read_checked};
 use crate::json_file;
 use crate::lock::{LOCK_FILE, lock};
 use crate::paths::{check_relative, join};
@@ -365,59 +366,4 @@ fn check_config(root: &Path, manifest: &RunManifest, head: &RunHead) -> Result<(
         Some(error) => Err(error),
         None => stored.map(drop),
     }
-}
-
-/// The bytes of a file that must be there as listed.
-pub(crate) fn read_checked(root: &Path, path: &str, entry: &FileEntry) -> Result<Vec<u8>> {
-    let full = join(root, path);
-    let bytes = match fs::read(&full) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(corrupt(&full, "the manifest lists it, but it is missing"));
-        }
-        other => other.map_err(io_error("reading", &full))?,
-    };
-    let found = FileEntry::of(&bytes);
-    if found == *entry {
-        return Ok(bytes);
-    }
-    let problem = format!(
-        "not the bytes that were saved ({} bytes with BLAKE3 {}, saved were {} with {})",
-        found.bytes,
-        &found.blake3[..16],
-        entry.bytes,
-        entry.blake3.get(..16).unwrap_or(&entry.blake3)
-    );
-    Err(corrupt(&full, problem))
-}
-
-/// Compares files with their hashes.
-pub(crate) fn damages(root: &Path, files: &BTreeMap<String, FileEntry>) -> Vec<Damage> {
-    let damage = |(path, entry): (&String, &FileEntry)| {
-        let kind = match file_entry(&join(root, path)) {
-            Ok(found) if found == *entry => return None,
-            Ok(_) => DamageKind::Altered,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => DamageKind::Missing,
-            Err(error) => DamageKind::Unreadable { reason: error.to_string() },
-        };
-        Some(Damage { path: path.clone(), kind })
-    };
-    files.iter().filter_map(damage).collect()
-}
-
-/// Relative paths of all files below `root`, in byte order.
-pub(crate) fn files_below(root: &Path) -> Result<Vec<String>> {
-    let mut found = BTreeSet::new();
-    let mut pending = vec![(root.to_owned(), String::new())];
-    while let Some((directory, prefix)) = pending.pop() {
-        for entry in fs::read_dir(&directory).map_err(io_error("reading", &directory))? {
-            let entry = entry.map_err(io_error("reading", &directory))?;
-            let relative = format!("{prefix}{}", entry.file_name().to_string_lossy());
-            if entry.file_type().map_err(io_error("reading", &entry.path()))?.is_dir() {
-                pending.push((entry.path(), relative + "/"));
-            } else {
-                found.insert(relative);
-            }
-        }
-    }
-    Ok(found.into_iter().collect())
 }

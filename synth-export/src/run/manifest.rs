@@ -77,27 +77,3 @@ impl RunManifest {
         }
     }
 }
-
-/// A file of a run or dataset that is not what its manifest says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Damage {
-    /// Path relative to the run, with forward slashes.
-    pub path: String,
-    /// What is wrong.
-    pub kind: DamageKind,
-}
-
-/// How a file differs from its manifest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DamageKind {
-    /// It is not there.
-    Missing,
-    /// Its bytes are others.
-    Altered,
-    /// It cannot be read.
-    Unreadable {
-        /// What the system says.
-        reason: String,
-    },
-}

@@ -9,7 +9,6 @@ mod manifest;
 pub use directory::RunDirectory;
 pub use files::{ImageEncoding, json_file, sample_files};
 pub use log::LogEntry;
-pub use manifest::{Damage, DamageKind, RunHead, RunManifest, StepEntry};
+pub use manifest::{RunHead, RunManifest, StepEntry};
 
 pub(crate) use config_difference::{CONFIG_HASH, config_hash, other_config};
-pub(crate) use directory::{damages, read_checked};
