@@ -40,7 +40,12 @@ pub enum DecodeError {
     },
     /// The file ends before its image does.
     Truncated,
-    /// The bytes are torn or damaged, or use a feature that the decoder lacks.
+    /// A kind of image that the decoder lacks (grey float TIFF).
+    Unsupported {
+        /// What the decoder says.
+        source: ImageError,
+    },
+    /// The bytes are torn or damaged.
     Damaged {
         /// What the decoder says.
         source: ImageError,
@@ -56,6 +61,7 @@ impl fmt::Display for DecodeError {
             Self::OtherFormat { found: None, expected } => write!(f, "not a {expected:?} image"),
             Self::TooLarge { .. } => f.write_str("larger than the limits for one image"),
             Self::Truncated => f.write_str("truncated image"),
+            Self::Unsupported { .. } => f.write_str("not a supported kind of image"),
             Self::Damaged { .. } => f.write_str("damaged image"),
         }
     }
@@ -64,7 +70,9 @@ impl fmt::Display for DecodeError {
 impl std::error::Error for DecodeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::TooLarge { source } | Self::Damaged { source } => Some(source),
+            Self::TooLarge { source } | Self::Unsupported { source } | Self::Damaged { source } => {
+                Some(source)
+            }
             _ => None,
         }
     }
@@ -103,6 +111,7 @@ pub fn decode_image(
     reader.limits(allowed);
     reader.decode().map_err(|source| match source {
         ImageError::Limits(_) => DecodeError::TooLarge { source },
+        ImageError::Unsupported(_) => DecodeError::Unsupported { source },
         source => DecodeError::Damaged { source },
     })
 }
