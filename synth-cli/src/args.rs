@@ -232,7 +232,8 @@ const ASK_EXAMPLES: &str = "\
 Example:
   synth ask space.yaml trials.jsonl --count 8 > next.jsonl
 
-space.yaml lists the parameters:
+space.yaml lists the parameters, and may say what is wanted (`objective: {direction: maximize}`):
+  parameters:
   - {name: temperature, type: float, low: 20, high: 90}
   - {name: passes, type: int, low: 1, high: 6}
   - {name: mode, type: choice, choices: [fast, exact]}

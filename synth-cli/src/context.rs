@@ -17,7 +17,7 @@ pub(crate) struct Context {
     fixed_time: Option<Timestamp>,
     /// Samples at a time.
     pub(crate) batch_size: usize,
-    pub(crate) device: DeviceChoice,
+    device: DeviceChoice,
     pub(crate) json: bool,
     pub(crate) talk: Talk,
     pub(crate) cancel: Cancel,
@@ -49,6 +49,13 @@ impl Context {
     pub(crate) fn created_at(&self) -> String {
         let time = self.fixed_time.unwrap_or_else(Timestamp::now);
         Timestamp::from_second(time.as_second()).unwrap_or(time).to_string()
+    }
+
+    /// Tells where the embedder runs, where the user asked for a place.
+    pub(crate) fn announce_device(&self, embedder: &str) {
+        if self.device != DeviceChoice::Auto {
+            self.talk.say(format!("{embedder} runs on the CPU and needs no device; --device has no effect"));
+        }
     }
 
     /// The clock's time, for the log.

@@ -10,7 +10,6 @@ mod generators;
 mod host;
 mod inputs;
 mod models;
-mod optimizers;
 mod pipeline;
 mod report;
 mod talk;

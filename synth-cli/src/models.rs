@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use image::DynamicImage;
+use ndarray::Array2;
 use synth_core::{Embedder, Error, Result};
 use synth_embed::FeaturesParams;
+use synth_export::LoadedImage;
 
 use crate::config::nearest;
 
@@ -48,4 +50,24 @@ pub(crate) fn hint(name: &str) -> String {
 pub(crate) fn blocks(name: &str) -> Vec<synth_optimize::calibrate::FeatureBlock> {
     let _ = name;
     Vec::new()
+}
+
+/// Embeds images that came from files below `root`.
+///
+/// # Errors
+/// As [`Embedder::embed`], with the name of the file where one image is to blame.
+pub(crate) fn embed_files(
+    embedder: &ImageEmbedder,
+    root: &Path,
+    images: &[LoadedImage],
+) -> Result<Array2<f32>> {
+    let pixels: Vec<&DynamicImage> = images.iter().map(|loaded| &loaded.image).collect();
+    embedder.embed(&pixels).map_err(|error| {
+        let alone = images.iter().find_map(|loaded| {
+            let error = embedder.embed(&[&loaded.image]).err()?;
+            let path = root.join(&loaded.path).display().to_string();
+            Some(Error::Corrupt { path, problem: format!("cannot be embedded: {error}") })
+        });
+        alone.unwrap_or(error)
+    })
 }

@@ -4,10 +4,9 @@ use std::fmt::Write;
 use std::path::Path;
 use std::str::FromStr;
 
-use image::DynamicImage;
 use ndarray::{Array2, Axis};
-use synth_core::{Embedder, EmbedderId, Embeddings, Error, Estimate, Progress, Result, Seed};
-use synth_export::{EmbeddingFile, FolderImages};
+use synth_core::{Embedder, EmbedderId, Embeddings, Error, Estimate, Result, Seed};
+use synth_export::{EmbeddingFile, FolderImages, LoadedImage};
 use synth_validate::fidelity::{Bandwidth, CompareParams, Comparison, Metric, compare as measure};
 
 use crate::args::{CompareArguments, FailOn};
@@ -132,15 +131,14 @@ fn embed_folder(path: &Path, arguments: &CompareArguments, context: &Context) ->
     progress.start(&format!("embedding {}", path.display()), Some(n as u64));
     for first in (0..n).step_by(context.batch_size) {
         context.cancel.check()?;
-        let mut images = Vec::new();
-        for result in folder.load_range(first..n.min(first + context.batch_size)) {
-            images.push(result.map_err(|file| file.to_error(folder.root()))?.image);
-        }
-        let references: Vec<&DynamicImage> = images.iter().collect();
-        matrix
-            .append(Axis(0), embedder.embed(&references)?.view())
-            .map_err(|source| Error::component("joining rows", source))?;
-        progress.advance(images.len() as u64);
+        let loaded = folder.load_range(first..n.min(first + context.batch_size));
+        let loaded: Vec<LoadedImage> = loaded
+            .into_iter()
+            .map(|result| result.map_err(|file| file.to_error(folder.root())))
+            .collect::<Result<_>>()?;
+        let rows = models::embed_files(embedder.as_ref(), folder.root(), &loaded)?;
+        matrix.append(Axis(0), rows.view()).map_err(|source| Error::component("joining rows", source))?;
+        progress.advance(loaded.len() as u64);
     }
     progress.finish();
     let (ids, groups) = folder.files().iter().map(|file| (file.path.clone(), file.group.clone())).unzip();
@@ -161,10 +159,8 @@ fn table(found: &Comparison) -> String {
         if let Some(estimate) = &report.estimate {
             let _ = writeln!(text, "{}", row(name, estimate));
         }
-        for (part, value) in report.parts.iter().filter(|_| report.estimate.is_none()) {
-            let name = format!("{name}.{part}");
-            let bare = Estimate { value: *value, ..Estimate::default() };
-            let _ = writeln!(text, "{}", row(&name, report.uncertainty.get(part).unwrap_or(&bare)));
+        for (part, estimate) in report.uncertainty.iter().filter(|_| report.estimate.is_none()) {
+            let _ = writeln!(text, "{}", row(&format!("{name}.{part}"), estimate));
         }
     }
     for (name, reason) in &found.skipped {

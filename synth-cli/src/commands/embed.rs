@@ -1,9 +1,8 @@
 //! `synth embed`: a folder of images as a matrix.
 
-use image::DynamicImage;
 use ndarray::Array2;
 use synth_core::{Embedder, Error, Progress, Result};
-use synth_export::{BadFile, EmbeddedRow, EmbeddingJob, FolderImages, ImageFolder, rows_path};
+use synth_export::{BadFile, EmbeddedRow, EmbeddingJob, FolderImages, ImageFolder, LoadedImage, rows_path};
 
 use crate::args::EmbedArguments;
 use crate::context::Context;
@@ -19,6 +18,7 @@ const CHUNK: usize = 256;
 pub(crate) fn embed(arguments: &EmbedArguments, context: &Context) -> Result<(), Failure> {
     let embedder = models::embedder(&arguments.model, arguments.weights.as_deref())
         .map_err(|error| Failure::from(error).hint("--model features needs no weights"))?;
+    context.announce_device(&arguments.model);
     let folder = FolderImages::default().open(&arguments.dir)?;
     let work = Work { folder: &folder, embedder: embedder.as_ref(), context, skip_bad: arguments.skip_bad };
     let rows = work.run(arguments).map_err(|failure| {
@@ -128,12 +128,11 @@ impl Work<'_> {
     fn embed(&self, indices: &[usize]) -> Result<Array2<f32>> {
         use rayon::prelude::*;
         let loaded: Vec<_> = indices.par_iter().map(|&index| self.folder.load(index)).collect();
-        let mut images = Vec::new();
-        for result in loaded {
-            images.push(result.map_err(|file| file.to_error(self.folder.root()))?.image);
-        }
-        let references: Vec<&DynamicImage> = images.iter().collect();
-        self.embedder.embed(&references)
+        let loaded: Vec<LoadedImage> = loaded
+            .into_iter()
+            .map(|result| result.map_err(|file| file.to_error(self.folder.root())))
+            .collect::<Result<_>>()?;
+        models::embed_files(self.embedder, self.folder.root(), &loaded)
     }
 
     /// Names bad files: as warnings where they are to be left out, else the first as an error.

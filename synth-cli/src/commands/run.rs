@@ -32,6 +32,7 @@ pub(crate) fn run(arguments: &RunArguments, context: &Context) -> Result<(), Fai
     let experiment = layers.experiment(&generators::default_space()?)?;
     let inputs = Inputs::open(&experiment, &layers)?;
     let root = output_dir(arguments, &layers, &experiment);
+    context.announce_device(&experiment.embedder);
     for warning in &inputs.warnings {
         context.talk.say(format!("warning: {warning}"));
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use synth_core::{Error, ParameterDistribution, ParameterSet, ParameterSpace, ParameterValue, Result};
+use synth_optimize::Objective;
 
 use super::bounds::read_bounds;
 use super::experiment::{Experiment, GeneratorChoice, bounds};
@@ -134,14 +135,47 @@ pub(crate) fn read_params(path: &Path) -> Result<ParameterSet, Failure> {
     }
 }
 
-/// A parameter space: a list of parameters.
-pub(crate) fn read_space(path: &Path) -> Result<ParameterSpace, Failure> {
+/// A parameter space and what is wanted: `parameters` with an `objective`, or the list of parameters
+/// alone.
+pub(crate) fn read_space(path: &Path) -> Result<(ParameterSpace, Objective), Failure> {
     let file = path.display().to_string();
     let root = parse(&file, &read_text(path)?)?;
     let problems = Problems::default();
-    let Value::List(items) = &root.value else {
-        problems.value(&root.origin, "the space", "a list of parameters", &root);
-        return Err(ConfigError { file, problems: problems.into_sorted() }.into());
+    let (list, objective) = match &root.value {
+        Value::List(_) => (Some(&root), Some(Objective::default())),
+        _ => read_space_table(&root, &problems),
+    };
+    let space = list.and_then(|list| read_parameters(list, &problems));
+    match (space, objective) {
+        (Some(space), Some(objective)) if problems.is_empty() => Ok((space, objective)),
+        _ => Err(ConfigError { file, problems: problems.into_sorted() }.into()),
+    }
+}
+
+fn read_space_table<'a>(root: &'a Node, problems: &'a Problems) -> (Option<&'a Node>, Option<Objective>) {
+    let table = Table::root(root, problems);
+    let list = table.entry("parameters").map(|entry| &entry.node);
+    if list.is_none() {
+        table.refuse("parameters", "a list of parameters");
+    }
+    let objective = match table.entry("objective") {
+        None => Some(Objective::default()),
+        Some(entry) => match serde_json::from_value(to_json(&entry.node)) {
+            Ok(objective) => Some(objective),
+            Err(error) => {
+                table.refuse("objective", &format!("`direction` and `noisy` ({error})"));
+                None
+            }
+        },
+    };
+    table.finish();
+    (list, objective)
+}
+
+fn read_parameters(list: &Node, problems: &Problems) -> Option<ParameterSpace> {
+    let Value::List(items) = &list.value else {
+        problems.value(&list.origin, "parameters", "a list of parameters", list);
+        return None;
     };
     let mut parameters = Vec::new();
     for item in items {
@@ -153,14 +187,18 @@ pub(crate) fn read_space(path: &Path) -> Result<ParameterSpace, Failure> {
             Err(error) => problems.value(&item.origin, "a parameter", &error.to_string(), item),
         }
     }
-    if !problems.is_empty() {
-        return Err(ConfigError { file, problems: problems.into_sorted() }.into());
-    }
     // What is left to check is between parameters: repeated names, conditions.
-    ParameterSpace::new(parameters).map_err(|error| {
-        problems.note(&root.origin, error.to_string(), None);
-        ConfigError { file, problems: problems.into_sorted() }.into()
-    })
+    let complete = parameters.len() == items.len();
+    let space = ParameterSpace::new(parameters);
+    match space {
+        Ok(space) => Some(space),
+        Err(error) => {
+            if complete {
+                problems.note(&list.origin, error.to_string(), None);
+            }
+            None
+        }
+    }
 }
 
 fn without_condition(parameter: &synth_core::Parameter) -> synth_core::Parameter {

@@ -1,14 +1,16 @@
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use ndarray::Array2;
-use synth_core::{Divergence, Embeddings, Error, FittedDivergence, FittedProjection, Optimizer, Projection, Result, RunStore, StepFile};
+use synth_core::{Divergence, Embeddings, Error, FittedDivergence, FittedProjection, Optimizer, Result, RunStore, StepFile};
 use synth_embed::{FittedPca, PcaParams};
 use synth_export::{DatasetType, RunDirectory, json_file, npy_from_f32, npy_from_f64, to_json_lines};
 use synth_optimize::calibrate::{
     Action, BatchPolicy, Calibration, CalibrationInput, CalibrationMode, CalibrationParams, CalibrationResult,
     FailedSample, IterationRecord, Outcome, PlannedTrial,
 };
+use synth_optimize::{OptimizerOptions, optimizer_by_name};
 use synth_validate::fidelity::MmdParams;
 
 use super::make::{Made, Maker};
@@ -17,7 +19,6 @@ use super::scores::{RealSet, Scores};
 use super::stored::{StoredIteration, corrupt, step_name};
 use crate::config::{self, Experiment, Mode, RealSource};
 use crate::inputs::Inputs;
-use crate::optimizers;
 
 /// Drives the calibration's machine: makes, embeds and saves what it asks for, or takes it from the
 /// run where a step is finished already.
@@ -109,7 +110,7 @@ impl Driver<'_> {
                 let plan = real_samples(self.experiment, size, space, self.inputs.seed)?;
                 self.maker.make(0, &plan, "making the real set")
             }
-            (RealSource::Folder { .. }, Some(images)) => self.maker.embed_real(images),
+            (RealSource::Folder { dir, .. }, Some(images)) => self.maker.embed_real(Path::new(dir), images),
             (RealSource::Folder { dir, .. }, None) => {
                 Err(Error::NotFound { what: "the real set", name: dir.clone() })
             }
@@ -122,7 +123,9 @@ impl Driver<'_> {
         let mut input = CalibrationInput::new(space.clone(), real.clone(), self.inputs.seed.derive("calibrate"));
         input.initial = starting_sets(experiment, space, self.inputs.seed)?;
         input.blocks = crate::models::blocks(&experiment.embedder);
-        let optimizer = optimizers::by_name(&experiment.optimizer, space, experiment.acquisition_function)?;
+        let options =
+            OptimizerOptions { acquisition: experiment.acquisition_function, ..OptimizerOptions::default() };
+        let optimizer = optimizer_by_name(&experiment.optimizer, space.clone(), options)?;
         input.optimizer = Some(Arc::from(optimizer) as Arc<dyn Optimizer>);
         Calibration::new(params(experiment), input, divergence)
     }

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use image::DynamicImage;
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
@@ -10,7 +12,7 @@ use synth_optimize::calibrate::FailedSample;
 
 use super::plan::{PlannedSample, sample_id};
 use crate::generators::ImageGenerator;
-use crate::models::ImageEmbedder;
+use crate::models::{ImageEmbedder, embed_files};
 
 /// Makes and embeds samples, some at a time. Of each only its files and its embedding are kept.
 #[derive(Clone, Copy, Debug)]
@@ -159,13 +161,12 @@ impl Maker<'_> {
     ///
     /// # Errors
     /// As [`make`](Self::make).
-    pub(crate) fn embed_real(&self, images: &[LoadedImage]) -> Result<Made> {
+    pub(crate) fn embed_real(&self, dir: &Path, images: &[LoadedImage]) -> Result<Made> {
         let mut made = Made::new(self.embedder.dim());
         self.progress.start("embedding the real set", Some(images.len() as u64));
         for chunk in images.chunks(self.batch_size.max(1)) {
             self.cancel.check()?;
-            let pixels: Vec<&DynamicImage> = chunk.iter().map(|loaded| &loaded.image).collect();
-            let rows = self.embedder.embed(&pixels)?;
+            let rows = embed_files(self.embedder, dir, chunk)?;
             made.matrix
                 .append(Axis(0), rows.view())
                 .map_err(|source| Error::component("joining rows", source))?;
