@@ -13,7 +13,7 @@ impl Levels {
     /// are continuous in the values:
     ///
     /// ```text
-    /// C_k = mean_i clamp((t_k − v_i) / step + 1, 0, 1)
+    /// C_k = mean_i clamp((t_k − v_i) / step, 0, 1)
     /// ```
     pub(super) fn soft_cdf(self, values: impl Iterator<Item = f32>) -> Vec<f32> {
         let weighted = values.map(|value| (value, 1.0));
@@ -69,9 +69,9 @@ mod tests {
 
     #[test]
     fn soft_cdf_is_as_defined() {
-        // clamp(t − v + 1, 0, 1) at t = 0, 1, 2 for v = 0.25 and v = 9.
+        // clamp(t − v, 0, 1) at t = 0, 1, 2 for v = 0.25 and v = 9.
         let cdf = LEVELS.soft_cdf([0.25, 9.0].into_iter());
-        assert_eq!(cdf, [0.375, 0.5, 0.5]);
+        assert_eq!(cdf, [0.0, 0.375, 0.5]);
         assert_eq!(LEVELS.soft_cdf(std::iter::once(-5.0)), [1.0, 1.0, 1.0]);
         assert_eq!(LEVELS.soft_cdf(std::iter::empty()), [0.0, 0.0, 0.0]);
     }

@@ -1,0 +1,6 @@
+//! Nearest neighbours.
+
+mod cosine;
+mod exact;
+
+pub use exact::{ExactNeighbors, ExactNeighborsParams, Metric};
