@@ -22,7 +22,8 @@ suite! {
     }
 }
 
-/// Opens the store on a place; opened again, it finds what was saved there.
+/// Opens the store on a place; opened again, it finds what was saved there. No check holds two open
+/// stores of one place, so that a store may lock it.
 pub type OpenRunStore<W> = dyn Fn(&W) -> Box<dyn RunStore>;
 
 /// The fixtures for a run store's checks: `W` is the place that outlives a store.
@@ -65,6 +66,18 @@ fn steps(store: &dyn RunStore) -> Vec<String> {
     store.steps().expect("an unharmed index must load")
 }
 
+/// A place may admit one open store at a time: the first is closed before the second is opened.
+fn before_and_after_reopening<W>(
+    open: &OpenRunStore<W>,
+    place: &W,
+    store: Box<dyn RunStore>,
+    check: impl Fn(&dyn RunStore),
+) {
+    check(&*store);
+    drop(store);
+    check(&*open(place));
+}
+
 /// A finished step loads with all its files in the order of their paths, also from a store opened
 /// anew; so does a step without files.
 pub fn saved_step_loads_whole<W>(open: &OpenRunStore<W>, caps: &RunStoreCaps<W>) {
@@ -72,17 +85,18 @@ pub fn saved_step_loads_whole<W>(open: &OpenRunStore<W>, caps: &RunStoreCaps<W>)
     let store = open(&place);
     save(&*store, "one");
     store.save("none", &[]).expect("a step without files is a step");
-    for store in [store, open(&place)] {
-        let loaded = load(&*store, "one");
+    before_and_after_reopening(open, &place, store, |store| {
+        let loaded = load(store, "one");
         assert!(loaded == Some(in_path_order(files("one"))), "a saved step loads whole: {loaded:?}");
-        let loaded = load(&*store, "none");
+        let loaded = load(store, "none");
         assert!(loaded == Some(Vec::new()), "a saved step without files loads: {loaded:?}");
-    }
+    });
 }
 
 /// A step that was not saved is `None`, not an error; a fresh place has no steps.
 pub fn unsaved_step_is_absent<W>(open: &OpenRunStore<W>, caps: &RunStoreCaps<W>) {
-    let store = open(&(caps.fresh)());
+    let place = (caps.fresh)();
+    let store = open(&place);
     let (steps, loaded) = (store.steps(), store.load("one"));
     let absent = matches!((&steps, &loaded), (Ok(steps), Ok(None)) if steps.is_empty());
     assert!(absent, "an unsaved step is absent: steps {steps:?}, loaded {loaded:?}");
@@ -96,10 +110,10 @@ pub fn steps_keep_their_order<W>(open: &OpenRunStore<W>, caps: &RunStoreCaps<W>)
     for name in names {
         save(&*store, name);
     }
-    for store in [store, open(&place)] {
-        let steps = steps(&*store);
+    before_and_after_reopening(open, &place, store, |store| {
+        let steps = steps(store);
         assert!(steps == names, "steps keep their order: {steps:?}");
-    }
+    });
 }
 
 /// Saving a finished step again with the same bytes changes nothing.
@@ -116,7 +130,8 @@ pub fn saving_again_is_a_no_op<W>(open: &OpenRunStore<W>, caps: &RunStoreCaps<W>
 
 /// A finished step with other bytes, one file more or one fewer, is an error and stays as it was.
 pub fn conflicting_save_is_an_error<W>(open: &OpenRunStore<W>, caps: &RunStoreCaps<W>) {
-    let store = open(&(caps.fresh)());
+    let place = (caps.fresh)();
+    let store = open(&place);
     save(&*store, "one");
     let (mut altered, mut more, fewer) = (files("one"), files("one"), files("one")[..1].to_vec());
     altered[1].bytes.push(0);
@@ -138,6 +153,7 @@ pub fn failed_save_leaves_no_step<W>(open: &OpenRunStore<W>, caps: &RunStoreCaps
     let impossible = [file("two/first", "1"), file("two/first/below", "2")];
     let failed = store.save("two", &impossible);
     assert!(failed.is_err(), "a path below another file's is an error: it was saved");
+    drop(store);
     assert_only_one_is_there("a failed save leaves no step", open, &place);
 }
 
@@ -183,7 +199,8 @@ pub fn altered_file_is_named<W>(open: &OpenRunStore<W>, caps: &RunStoreCaps<W>) 
 
 /// Paths that are absolute, empty, or lead out of the run are errors, and so is a path given twice.
 pub fn path_outside_the_run_is_an_error<W>(open: &OpenRunStore<W>, caps: &RunStoreCaps<W>) {
-    let store = open(&(caps.fresh)());
+    let place = (caps.fresh)();
+    let store = open(&place);
     for path in ["../outside", "a/../../outside", "/outside", "", "a//b", "."] {
         let result = store.save("one", &[file(path, "x")]);
         assert!(result.is_err(), "a path outside the run is an error: {path:?} was saved");
