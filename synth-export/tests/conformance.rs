@@ -35,60 +35,23 @@ mod image_png {
 
 mod run_directory {
     use super::*;
-    use std::cell::RefCell;
-    use std::sync::{Arc, Weak};
-    use synth_core::conformance::run_store::RunStoreCaps;
+    use synth_core::conformance::RunStoreCaps;
 
-    /// Reads from the disk afresh every time, like another process; writes through one writer, for
-    /// the lock admits no second one.
-    #[derive(Debug)]
-    struct Reopened {
-        directory: Arc<TempDir>,
-        writer: Arc<RunDirectory>,
-    }
-
-    impl RunStore for Reopened {
-        fn save(&self, step: &str, files: &[StepFile]) -> Result<()> {
-            self.writer.save(step, files)
-        }
-        fn load(&self, step: &str) -> Result<Option<Vec<StepFile>>> {
-            RunDirectory::open(self.directory.path())?.load(step)
-        }
-        fn steps(&self) -> Result<Vec<String>> {
-            RunDirectory::open(self.directory.path())?.steps()
-        }
-    }
-
-    struct Place {
-        directory: Arc<TempDir>,
-        writer: RefCell<Weak<RunDirectory>>,
-    }
-
-    fn fresh() -> Place {
-        Place { directory: Arc::new(temporary()), writer: RefCell::new(Weak::new()) }
-    }
-
-    fn open(place: &Place) -> Box<dyn RunStore> {
+    fn open(place: &TempDir) -> Box<dyn RunStore> {
         let head = RunHead { config: "seed: 1\n".into(), about: BTreeMap::new() };
-        let directory = Arc::clone(&place.directory);
-        let alive = place.writer.borrow().upgrade();
-        let writer = alive.unwrap_or_else(|| {
-            Arc::new(RunDirectory::resume(directory.path(), &head).expect("a run that can be resumed"))
-        });
-        *place.writer.borrow_mut() = Arc::downgrade(&writer);
-        Box::new(Reopened { directory, writer })
+        Box::new(RunDirectory::resume(place.path(), &head).expect("a run that can be resumed"))
     }
 
-    fn tamper(place: &Place, path: &str, bytes: Option<&[u8]>) {
-        let path = place.directory.path().join(path);
+    fn tamper(place: &TempDir, path: &str, bytes: Option<&[u8]>) {
+        let path = place.path().join(path);
         match bytes {
             Some(bytes) => fs::write(path, bytes).expect("writable"),
             None => fs::remove_file(path).expect("there"),
         }
     }
 
-    fn kill(place: &Place, _step: &str, files: &[StepFile]) {
-        let at = |path: &str| place.directory.path().join(path);
+    fn kill(place: &TempDir, _step: &str, files: &[StepFile]) {
+        let at = |path: &str| place.path().join(path);
         let (last, whole) = files.split_last().expect("files");
         for file in whole {
             fs::create_dir_all(at(&file.path).parent().expect("parent")).expect("writable");
@@ -100,7 +63,7 @@ mod run_directory {
         fs::write(last.with_file_name(name), b"ha").expect("writable");
     }
 
-    synth_core::run_store_conformance!(open, RunStoreCaps { fresh, tamper, kill: Some(kill) });
+    synth_core::run_store_conformance!(open, RunStoreCaps { fresh: temporary, tamper, kill: Some(kill) });
 }
 
 mod image_folder {
