@@ -103,12 +103,13 @@ impl<'a> Batch<'a> {
         self.finish(n)
     }
 
-    /// Whose turn it is, and what it looks for.
+    /// Whose turn it is, and what it looks for: first each member's own idea of the minimum.
     fn turn(&self) -> (usize, Goal) {
-        if self.chosen.is_empty() && self.params.exploit {
-            return (0, Goal::Mean);
+        let turn = self.chosen.len();
+        let member = turn % self.members.len();
+        if self.params.exploit && turn < self.members.len() {
+            return (member, Goal::Mean);
         }
-        let member = self.chosen.len() % self.members.len();
         (member, self.acquisition(member))
     }
 

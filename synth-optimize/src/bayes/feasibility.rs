@@ -4,8 +4,7 @@ use synth_core::Result;
 
 use crate::acquisition::log_cdf;
 use crate::gp::{
-    FitBudget, GaussianProcess, Inputs, KernelFamily, MeanRule, Noise, Observations, Scratch, fit,
-    plausible_kernel,
+    GaussianProcess, Inputs, KernelFamily, MeanRule, Noise, Observations, Scratch, fit, plausible_kernel,
 };
 
 use super::space::{Located, ModelSpace};
@@ -41,9 +40,7 @@ impl Feasibility {
         let start = plausible_kernel(&space.columns, KernelFamily::Matern52, 0.25);
         let (mut kernel, mut noise) = (start.clone(), LABEL_NOISE);
         if worked.len().min(failed.len()) >= LABELS_TO_LEARN && !space.columns.is_empty() {
-            let budget = FitBudget { starts: 1, iterations: 30 };
-            if let Some(found) = fit(&inputs, &observations, Noise::Present, &[(start, LABEL_NOISE)], budget)?
-            {
+            if let Some(found) = fit(&inputs, &observations, Noise::Present, &[(start, LABEL_NOISE)], 30)? {
                 (kernel, noise) = (found.kernel, found.noise_variance.max(LABEL_NOISE));
             }
         }

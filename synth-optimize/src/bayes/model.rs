@@ -6,8 +6,8 @@ use super::outcome::Outcomes;
 use super::space::ModelSpace;
 use super::warp::{STRENGTHS, Warp};
 use crate::gp::{
-    FitBudget, GaussianProcess, Inputs, Kernel, KernelFamily, MEAN_VARIANCE, MeanRule, Noise, fit,
-    plausible_kernel, starting_kernels, starting_noise,
+    GaussianProcess, Inputs, Kernel, KernelFamily, MEAN_VARIANCE, MeanRule, Noise, fit, plausible_kernel,
+    starting_kernels, starting_noise,
 };
 
 /// A fitted process of the warped outcomes.
@@ -81,15 +81,17 @@ fn fit_family(
     let mut some = inputs.empty_like();
     used.iter().for_each(|i| some.push_row_of(inputs, *i));
     let mut best: Option<Fitted> = None;
+    let cold: Vec<(Kernel, f64)> = starting_kernels(&space.columns, family, STARTS)
+        .into_iter()
+        .map(|kernel| (kernel, starting_noise(noise)))
+        .collect();
     for (at, strength) in STRENGTHS.iter().enumerate() {
         let warp = Warp::new(measured, *strength);
         let observations = warp.observations(measured).subset(&used);
-        let budget = FitBudget { starts: 2, iterations: 30 };
-        let starts: Vec<_> = starting_kernels(&space.columns, family, budget.starts)
-            .into_iter()
-            .map(|kernel| (kernel, starting_noise(noise)))
-            .collect();
-        let Some(found) = fit(&some, &observations, noise, &starts, budget)? else { continue };
+        // A warp moves the optimum little: go on from the one before.
+        let warm = best.as_ref().map(|b| vec![(b.kernel.clone(), b.noise_variance)]);
+        let (starts, iterations) = warm.map_or((cold.clone(), 30), |warm| (warm, 12));
+        let Some(found) = fit(&some, &observations, noise, &starts, iterations)? else { continue };
         let jacobian = warp.log_jacobian() * used.len() as f64 / measured.len() as f64;
         let evidence = found.log_posterior + jacobian - WARP_PENALTY * at as f64;
         if best.as_ref().is_none_or(|b| evidence > b.evidence) {
@@ -100,6 +102,8 @@ fn fit_family(
     Ok(best)
 }
 
+/// Places from which the hyper-parameters of a family are sought.
+const STARTS: usize = 2;
 /// Log prior odds against each further strength of warp.
 const WARP_PENALTY: f64 = 1.0;
 

@@ -24,8 +24,8 @@ pub struct GpParams {
     pub initial_trials: Option<usize>,
     /// Candidates from which climbs start, per batch. Range: ≥ 16. Default 384.
     pub candidates: usize,
-    /// Whether the first point of each batch is where the model expects the minimum, without regard
-    /// to what it could learn elsewhere. Default true.
+    /// Whether each batch starts where the models expect the minimum, without regard to what could be
+    /// learned elsewhere: one point for each of the two models. Default true.
     pub exploit: bool,
 }
 

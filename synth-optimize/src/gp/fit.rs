@@ -33,19 +33,26 @@ struct Prior {
 /// Variance of the normal prior on the constant mean, in units of the outcomes' variance.
 pub(crate) const MEAN_VARIANCE: f64 = 1.0;
 
+/// Location and scale of the log-normal prior on length scales in one dimension.
+const LENGTH_LOCATION: f64 = -0.7;
+const LENGTH_SCALE: f64 = 1.0;
+
 /// Priors for standardised outcomes over inputs in [0, 1].
 ///
-/// Length scales are log-normal with location √2 + ½ ln d and scale √3: what is plausible grows with
+/// Length scales are log-normal with location −0.7 + ½ ln d and scale 1: what is plausible grows with
 /// the dimension as typical distances do (Hvarfner et al. 2024, "Vanilla Bayesian optimization
-/// performs great in high dimensions", §4.2). The rates of a category follow the same prior through
-/// their reading as a one-hot length scale, `t + t' = 1/l²`.
+/// performs great in high dimensions", <https://arxiv.org/abs/2402.02229>, §4.2). Their location √2 and
+/// scale √3 let a process of 16 points believe that most columns do nothing: on the void
+/// surrogate, Hartmann-6 and Ackley-5 the median regret after five batches of eight (12 seeds) was
+/// 3e-3, 0.16 and 16 with them, and 6e-4, 7e-3 and 11 with these. The rates of a category follow the
+/// same prior through their reading as a one-hot length scale, `t + t' = 1/l²`.
 fn priors(layout: &Layout, noise: Noise) -> Vec<Prior> {
     let d = (layout.numbers + layout.levels.len()).max(1) as f64;
-    let location = std::f64::consts::SQRT_2 + 0.5 * libm::log(d);
-    let scale = libm::sqrt(3.0);
+    let location = LENGTH_LOCATION + 0.5 * libm::log(d);
     let ln = libm::log;
-    let length = Prior { mean: location, sd: scale, low: ln(5e-3), high: ln(1e3) };
-    let rate = Prior { mean: -2.0 * location - ln(2.0), sd: 2.0 * scale, low: ln(1e-8), high: ln(30.0) };
+    let length = Prior { mean: location, sd: LENGTH_SCALE, low: ln(5e-3), high: ln(1e3) };
+    let rate =
+        Prior { mean: -2.0 * location - ln(2.0), sd: 2.0 * LENGTH_SCALE, low: ln(1e-8), high: ln(30.0) };
     let share = Prior { mean: 0.0, sd: 2.0, low: -6.0, high: 6.0 };
     let variance = Prior { mean: 0.0, sd: 3.0, low: ln(1e-3), high: ln(1e7) };
     let noise = match noise {
@@ -59,13 +66,6 @@ fn priors(layout: &Layout, noise: Noise) -> Vec<Prior> {
     priors.push(variance);
     priors.push(noise);
     priors
-}
-
-/// How much work a fit may be.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct FitBudget {
-    pub(crate) starts: usize,
-    pub(crate) iterations: usize,
 }
 
 /// Most probable hyper-parameters of one family, with their log posterior density.
@@ -118,12 +118,12 @@ pub(crate) fn fit(
     observations: &Observations,
     noise: Noise,
     starts: &[(Kernel, f64)],
-    budget: FitBudget,
+    iterations: usize,
 ) -> Result<Option<Fit>> {
     let pairs = Pairs::new(inputs);
     let mut best: Option<Fit> = None;
     for (kernel, noise_variance) in starts {
-        let found = fit_from(&pairs, observations, noise, kernel, *noise_variance, budget);
+        let found = fit_from(&pairs, observations, noise, kernel, *noise_variance, iterations);
         if found.log_posterior.is_finite()
             && best.as_ref().is_none_or(|b| found.log_posterior > b.log_posterior)
         {
@@ -139,7 +139,7 @@ fn fit_from(
     noise: Noise,
     start: &Kernel,
     noise_variance: f64,
-    budget: FitBudget,
+    iterations: usize,
 ) -> Fit {
     let layout = Layout::of(start);
     let priors = priors(&layout, noise);
@@ -157,7 +157,7 @@ fn fit_from(
         }
         value
     };
-    let budget = Budget { iterations: budget.iterations, gradient: 1e-3, gain: 1e-4 };
+    let budget = Budget { iterations, gradient: 1e-3, gain: 1e-4 };
     let end = minimize_in_box(&layout.pack(start, noise_variance), &low, &high, budget, &mut objective);
     let (kernel, noise_variance) = layout.unpack(&end.x, start);
     Fit { kernel, noise_variance, log_posterior: -end.value }

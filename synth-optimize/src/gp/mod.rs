@@ -12,7 +12,7 @@ pub use kernel::{Column, Kernel, KernelFamily};
 pub use process::{GaussianProcess, LeaveOneOut, Prediction};
 
 pub(crate) use cholesky::{Cholesky, dot};
-pub(crate) use fit::{FitBudget, MEAN_VARIANCE, fit, plausible_kernel, starting_kernels, starting_noise};
+pub(crate) use fit::{MEAN_VARIANCE, fit, plausible_kernel, starting_kernels, starting_noise};
 pub(crate) use kernel::Inputs;
 pub(crate) use likelihood::MeanRule;
 pub(crate) use observations::Observations;

@@ -2,7 +2,7 @@ use ndarray::{Array1, Array2, ArrayView2};
 use synth_core::{Error, Result, Seed};
 
 use super::cholesky::{Cholesky, dot};
-use super::fit::{self, FitBudget, MEAN_VARIANCE, Noise};
+use super::fit::{self, MEAN_VARIANCE, Noise};
 use super::kernel::{Column, Covariance, Inputs, Kernel, KernelFamily};
 use super::likelihood::{MeanRule, Pairs, likelihood, mean_of};
 use super::observations::Observations;
@@ -101,7 +101,7 @@ impl GaussianProcess {
     /// Learns kernel, noise and mean from observations and conditions on them.
     ///
     /// The observations are standardised for the fit; hyper-parameters are the most probable ones
-    /// under dimension-scaled log-normal priors (Hvarfner et al. 2024), found by L-BFGS with analytic
+    /// under dimension-scaled log-normal priors (after Hvarfner et al. 2024), found by L-BFGS with analytic
     /// gradients from several starts; of the Matérn-5/2 and the squared exponential family the more
     /// probable one is taken. Number columns should be scaled to [0, 1].
     ///
@@ -121,14 +121,13 @@ impl GaussianProcess {
         let scale = Standardisation::of(&observations.values);
         observations.values.iter_mut().for_each(|y| *y = scale.apply(*y));
         observations.known_noise.iter_mut().for_each(|v| *v = (*v / scale.scale / scale.scale).min(1e12));
-        let budget = FitBudget { starts: 3, iterations: 100 };
         let mut best = None;
         for family in [KernelFamily::Matern52, KernelFamily::Rbf] {
-            let starts: Vec<(Kernel, f64)> = fit::starting_kernels(columns, family, budget.starts)
+            let starts: Vec<(Kernel, f64)> = fit::starting_kernels(columns, family, 3)
                 .into_iter()
                 .map(|kernel| (kernel, fit::starting_noise(noise)))
                 .collect();
-            let found = fit::fit(&inputs, &observations, noise, &starts, budget)?;
+            let found = fit::fit(&inputs, &observations, noise, &starts, 100)?;
             best = match (best, found) {
                 (Some(a), Some(b)) => Some(if better(&a, &b) { b } else { a }),
                 (a, b) => a.or(b),
