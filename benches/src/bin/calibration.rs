@@ -20,13 +20,14 @@ use image::{DynamicImage, GrayImage};
 use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 use synth_core::{
-    Embedder, EmbedderId, Embeddings, Generator, Marginal, ParameterDistribution, ParameterSet, Request, Result, Seed,
+    Embedder, EmbedderId, Embeddings, Generator, Marginal, ParameterDistribution, ParameterSet, Request,
+    Result, Seed,
 };
 use synth_embed::FeaturesParams;
 use synth_gen::{Voids, VoidsParams, builtin_chips};
 use synth_optimize::calibrate::{
-    Action, BatchPolicy, Calibration, CalibrationInput, CalibrationParams, CalibrationResult, InitialSet, Outcome,
-    TrialOrigin,
+    Action, BatchPolicy, Calibration, CalibrationInput, CalibrationParams, CalibrationResult, InitialSet,
+    Outcome, TrialOrigin,
 };
 use synth_validate::fidelity::{MmdParams, median_bandwidth, mmd2};
 
@@ -78,7 +79,8 @@ impl Options {
                 "--seeds" => options.seeds = value()?.parse()?,
                 "--first-seed" => options.first_seed = value()?.parse()?,
                 "--n-real" => {
-                    options.n_real = value()?.split(',').map(str::parse).collect::<std::result::Result<_, _>>()?;
+                    options.n_real =
+                        value()?.split(',').map(str::parse).collect::<std::result::Result<_, _>>()?;
                 }
                 "--embedder" => options.embedder = value()?,
                 "--truths" => (options.truths, options.seeds) = (true, value()?.parse()?),
@@ -160,7 +162,12 @@ impl Bench {
         self.embed_sets(&sets, seed.derive("images"))
     }
 
-    fn sets(&self, distribution: &ParameterDistribution, count: usize, seed: Seed) -> Result<Vec<ParameterSet>> {
+    fn sets(
+        &self,
+        distribution: &ParameterDistribution,
+        count: usize,
+        seed: Seed,
+    ) -> Result<Vec<ParameterSet>> {
         (0..count as u64).map(|i| distribution.draw(self.voids.space(), &mut seed.stream(i))).collect()
     }
 
@@ -168,7 +175,8 @@ impl Bench {
         let distribution = number.map_or_else(|| experiment("real"), random_truth);
         let seed = Seed::from_u64(number.unwrap_or(0)).derive("bench/truth");
         let images = self.images(&distribution, eval, seed.derive("target"))?;
-        let sigma = median_bandwidth(images.slice(s![..1000.min(eval), ..]), None, seed.derive("sigma"))?.sigma;
+        let sigma =
+            median_bandwidth(images.slice(s![..1000.min(eval), ..]), None, seed.derive("sigma"))?.sigma;
         Ok(Truth { distribution, close: experiment("close"), far: experiment("far"), images, sigma })
     }
 
@@ -206,7 +214,8 @@ impl Bench {
                 }
             }
         }
-        let mut calibration = Calibration::new(params, input, &MmdParams::default().with_permutations(0).build()?)?;
+        let mut calibration =
+            Calibration::new(params, input, &MmdParams::default().with_permutations(0).build()?)?;
         let (mut planned, mut made) = (Vec::new(), 0);
         loop {
             let outcome = match calibration.next() {
@@ -272,9 +281,12 @@ impl Bench {
                 let result = self.calibrate(truth, n, seed, params, !options.truths)?;
                 let seconds = started.elapsed().as_secs_f64();
                 let found = self.divergence(truth, &result.distribution, options.eval, root)?;
-                let single = result.best.first().map(|best| ParameterDistribution::point(best.params.clone()));
+                let single =
+                    result.best.first().map(|best| ParameterDistribution::point(best.params.clone()));
                 let single = match &single {
-                    Some(single) => self.divergence(truth, single, options.eval.min(1000), root.derive("single"))?.0,
+                    Some(single) => {
+                        self.divergence(truth, single, options.eval.min(1000), root.derive("single"))?.0
+                    }
                     None => f64::NAN,
                 };
                 let ratio = found.0 / prior.0;
@@ -315,7 +327,9 @@ impl Bench {
             let square: f64 = gains.iter().map(|g| (g - mean).powi(2)).sum();
             let error = (square / (count - 1.0) / count).sqrt();
             let better = gains.iter().filter(|&&g| g > 0.0).count();
-            println!("n = {n}: Sobol minus active, paired: {mean:.3} ± {error:.3}; active better in {better} of {count}");
+            println!(
+                "n = {n}: Sobol minus active, paired: {mean:.3} ± {error:.3}; active better in {better} of {count}"
+            );
         }
         Ok(())
     }
@@ -338,9 +352,8 @@ impl Bench {
                 }
             }
             p_values.sort_by(f64::total_cmp);
-            let deciles: Vec<String> = (1..10)
-                .map(|d| format!("{:.2}", p_values[(p_values.len() - 1) * d / 10]))
-                .collect();
+            let deciles: Vec<String> =
+                (1..10).map(|d| format!("{:.2}", p_values[(p_values.len() - 1) * d / 10])).collect();
             println!("n = {n}: {rejected} of {tested} rejected; p-value deciles {}", deciles.join(" "));
         }
         Ok(())
@@ -372,9 +385,13 @@ fn normal(mean: f64, std: f64) -> Marginal {
 
 fn independent(shapes: [f64; 3], numbers: [(f64, f64); 5]) -> ParameterDistribution {
     let names = ["void_count", "base_size", "brightness_factor", "size_std", "position_spread"];
-    let mut marginals: BTreeMap<String, Marginal> =
-        names.iter().zip(numbers).map(|(name, (mean, std))| ((*name).to_owned(), normal(mean, std))).collect();
-    let shapes = ["circle", "ellipse", "irregular"].iter().zip(shapes).map(|(s, p)| ((*s).to_owned(), p)).collect();
+    let mut marginals: BTreeMap<String, Marginal> = names
+        .iter()
+        .zip(numbers)
+        .map(|(name, (mean, std))| ((*name).to_owned(), normal(mean, std)))
+        .collect();
+    let shapes =
+        ["circle", "ellipse", "irregular"].iter().zip(shapes).map(|(s, p)| ((*s).to_owned(), p)).collect();
     marginals.insert("void_shape".into(), Marginal::Categorical(shapes));
     ParameterDistribution::Independent { marginals }
 }
@@ -382,7 +399,9 @@ fn independent(shapes: [f64; 3], numbers: [(f64, f64); 5]) -> ParameterDistribut
 /// The distributions of the built-in experiment.
 fn experiment(name: &str) -> ParameterDistribution {
     match name {
-        "close" => independent([0.25, 0.45, 0.3], [(10.0, 3.0), (18.0, 5.0), (0.55, 0.1), (8.0, 2.0), (0.55, 0.15)]),
+        "close" => {
+            independent([0.25, 0.45, 0.3], [(10.0, 3.0), (18.0, 5.0), (0.55, 0.1), (8.0, 2.0), (0.55, 0.15)])
+        }
         "far" => independent([0.7, 0.2, 0.1], [(15.0, 3.0), (10.0, 5.0), (0.4, 0.1), (3.0, 1.0), (0.8, 0.1)]),
         _ => independent([0.2, 0.5, 0.3], [(8.0, 3.0), (20.0, 5.0), (0.6, 0.1), (7.0, 2.0), (0.5, 0.15)]),
     }
@@ -447,7 +466,8 @@ impl HistHog {
                 let (gx, gy) = (at(x + 1, y) - at(x - 1, y), at(x, y + 1) - at(x, y - 1));
                 let angle = gy.atan2(gx).rem_euclid(std::f64::consts::PI) / std::f64::consts::PI;
                 let bin = ((angle * ORIENTATIONS as f64) as usize).min(ORIENTATIONS - 1);
-                let cell = (y as usize / CELL_PX).min(CELLS - 1) * CELLS + (x as usize / CELL_PX).min(CELLS - 1);
+                let cell =
+                    (y as usize / CELL_PX).min(CELLS - 1) * CELLS + (x as usize / CELL_PX).min(CELLS - 1);
                 cells[cell][bin] += gx.hypot(gy) / (CELL_PX * CELL_PX) as f64;
             }
         }

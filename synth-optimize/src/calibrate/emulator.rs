@@ -3,7 +3,7 @@
 
 use nalgebra::{Cholesky, DMatrix, Dyn};
 
-use super::linear::{leave_group_out, members, spd_inverse};
+use super::linear::{members, solve, spd_inverse};
 
 const RIDGES: [f64; 5] = [0.3, 1.0, 3.0, 10.0, 30.0];
 /// Share of the diagonal mixed into Σ, against directions in which it is known too poorly.
@@ -24,24 +24,14 @@ impl Emulator {
             return None;
         }
         let members = members(groups);
-        // The intercept is not penalised: a large constant kernel.
-        let gram = basis * basis.transpose() + DMatrix::from_element(n, n, 1e3);
-        let fits: Vec<(DMatrix<f64>, DMatrix<f64>)> = RIDGES
-            .iter()
-            .map(|ridge| {
-                let inverse = spd_inverse(&(&gram + DMatrix::identity(n, n) * *ridge));
-                let dual = &inverse * summaries;
-                let residuals = leave_group_out(&inverse, &dual, &members);
-                (dual, residuals)
-            })
-            .collect();
-        let mut lifted = basis.transpose();
-        lifted.row_mut(0).iter_mut().for_each(|x| *x += 1e3);
+        let information = basis.transpose() * basis;
+        let fits: Vec<(DMatrix<f64>, DMatrix<f64>)> =
+            RIDGES.iter().map(|&ridge| regress(basis, &information, summaries, &members, ridge)).collect();
         let (mut coefficients, mut residuals) = (DMatrix::zeros(basis.ncols(), k), DMatrix::zeros(n, k));
         for column in 0..k {
             let error = |fit: &(DMatrix<f64>, DMatrix<f64>)| fit.1.column(column).norm_squared();
-            if let Some((dual, left)) = fits.iter().min_by(|a, b| error(a).total_cmp(&error(b))) {
-                coefficients.set_column(column, &(&lifted * dual.column(column)));
+            if let Some((own, left)) = fits.iter().min_by(|a, b| error(a).total_cmp(&error(b))) {
+                coefficients.set_column(column, &own.column(column));
                 residuals.set_column(column, &left.column(column));
             }
         }
@@ -69,6 +59,30 @@ impl Emulator {
             })
             .collect()
     }
+}
+
+/// Ridge regression with a free intercept: coefficients `[p, k]`, and the residuals `[n, k]` of leaving
+/// out each parameter set, (I − H_GG)⁻¹ e_G with the hat matrix H.
+fn regress(
+    basis: &DMatrix<f64>,
+    information: &DMatrix<f64>,
+    summaries: &DMatrix<f64>,
+    members: &[Vec<usize>],
+    ridge: f64,
+) -> (DMatrix<f64>, DMatrix<f64>) {
+    let mut penalised = information.clone();
+    (1..basis.ncols()).for_each(|j| penalised[(j, j)] += ridge);
+    let inverse = spd_inverse(&penalised);
+    let coefficients = &inverse * basis.transpose() * summaries;
+    let residuals = summaries - basis * &coefficients;
+    let mut left_out = residuals.clone();
+    for rows in members {
+        let own = basis.select_rows(rows);
+        let rest = DMatrix::identity(rows.len(), rows.len()) - &own * &inverse * own.transpose();
+        let solved = solve(rest, &residuals.select_rows(rows));
+        rows.iter().enumerate().for_each(|(i, &row)| left_out.set_row(row, &solved.row(i)));
+    }
+    (coefficients, left_out)
 }
 
 fn covariance(residuals: &DMatrix<f64>) -> DMatrix<f64> {

@@ -17,7 +17,7 @@ use crate::SobolSequence;
 const GRID: u64 = 4096;
 /// Strengths of the hyperprior that cross-validation chooses from; 1 stands unless another is better by
 /// more than a standard error.
-const STRENGTHS: [f64; 4] = [1.0, 0.25, 4.0, 16.0];
+const STRENGTHS: [f64; 3] = [1.0, 0.25, 4.0];
 
 /// Everything learned from the measured sets alone.
 #[derive(Debug)]
@@ -97,11 +97,10 @@ impl Frame<'_> {
         let summaries = surrogate.summaries.of(&real.rows);
         let correlation = intraclass_correlation(&summaries, &real.members);
         let weights = sample_weights(real, correlation);
-        let likelihood = self.likelihood(&surrogate, &summaries, &weights);
-        let (strength, members) = self.cross_validate(&likelihood, real, &weights);
+        let (likelihood, first) = self.likelihood(&surrogate, &summaries, &weights);
+        let (strength, members) = self.cross_validate(&likelihood, real, &weights, &first);
         let all: Vec<(usize, f64)> = weights.iter().copied().enumerate().collect();
-        let population = self.population(&likelihood, all, strength);
-        let member = population.fit(&Member::typical(self.axes, &self.hyper));
+        let member = self.population(&likelihood, all, strength).fit(&first);
         let sequence = self.sequence("mean");
         let alpha = surrogate.mean.weights(self.axes, Some(&member), &sequence);
         let uniform_alpha = surrogate.mean.weights(self.axes, None, &sequence);
@@ -134,15 +133,20 @@ impl Frame<'_> {
         Population { axes: self.axes, likelihood, samples, hyper: self.hyper, strength }
     }
 
-    /// The likelihood on a grid around a first fit, which is made on a uniform grid.
-    fn likelihood(&self, surrogate: &Surrogate, summaries: &DMatrix<f64>, weights: &[f64]) -> Likelihood {
+    /// A first fit on a uniform grid, and the likelihood on a grid around it.
+    fn likelihood(
+        &self,
+        surrogate: &Surrogate,
+        summaries: &DMatrix<f64>,
+        weights: &[f64],
+    ) -> (Likelihood, Member) {
         let first = uniform_grid(self.axes, &self.sequence("grid"), GRID);
         let likelihood = self.likelihood_on(surrogate, summaries, first);
         let samples = weights.iter().copied().enumerate().collect();
         let start = Member::typical(self.axes, &self.hyper);
         let member = self.population(&likelihood, samples, 1.0).fit(&start);
         let near = grid_around(self.axes, &member, &self.sequence("grid around"), GRID);
-        self.likelihood_on(surrogate, summaries, near)
+        (self.likelihood_on(surrogate, summaries, near), member)
     }
 
     pub(crate) fn likelihood_on(
@@ -159,7 +163,13 @@ impl Frame<'_> {
     }
 
     /// The strength that explains left-out folds best, and the member fitted without each fold.
-    fn cross_validate(&self, likelihood: &Likelihood, real: &Real, weights: &[f64]) -> (f64, Vec<Member>) {
+    fn cross_validate(
+        &self,
+        likelihood: &Likelihood,
+        real: &Real,
+        weights: &[f64],
+        first: &Member,
+    ) -> (f64, Vec<Member>) {
         let folds = self.folds.iter().max().map_or(0, |last| last + 1);
         let fold_of = |sample: usize| self.folds[real.groups[sample]];
         let jobs: Vec<(usize, usize)> =
@@ -171,7 +181,7 @@ impl Frame<'_> {
                     (0..real.len()).partition(|&i| fold_of(i) != fold);
                 let samples = inside.into_iter().map(|i| (i, weights[i])).collect();
                 let population = self.population(likelihood, samples, STRENGTHS[s]);
-                let member = population.fit(&Member::typical(self.axes, &self.hyper));
+                let member = population.fit(first);
                 let evidence = population.ln_evidence(&member, &outside);
                 let weighted = outside.iter().zip(evidence).map(|(&i, e)| (i, weights[i] * e)).collect();
                 (member, weighted)

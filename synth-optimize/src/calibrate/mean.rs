@@ -15,7 +15,7 @@ use super::linear::{members, solve, spd_inverse, square_distances};
 use crate::SobolSequence;
 
 const WIDTHS: [f64; 3] = [0.7, 1.2, 2.0];
-const RIDGES: [f64; 4] = [0.03, 0.1, 0.3, 1.0];
+const RIDGES: [f64; 3] = [0.05, 0.2, 0.8];
 /// Points that stand for a distribution when weights are averaged over it.
 const AVERAGED: u64 = 1024;
 

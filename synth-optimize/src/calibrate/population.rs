@@ -43,7 +43,7 @@ pub(crate) struct Population<'a> {
     pub(crate) strength: f64,
 }
 
-const FIT: Budget = Budget { iterations: 120, gradient: 1e-4, gain: 1e-7 };
+const FIT: Budget = Budget { iterations: 100, gradient: 1e-3, gain: 1e-5 };
 
 impl Population<'_> {
     /// The member that maximises J, from `start`.

@@ -13,7 +13,7 @@ use super::linear::{leave_group_out, median, members, spd_inverse, square_distan
 /// Kernel widths, as multiples of the median distance.
 const WIDTHS: [f64; 2] = [1.0, std::f64::consts::SQRT_2];
 /// Ridges, in units of the kernel's variance.
-const RIDGES: [f64; 5] = [0.01, 0.03, 0.1, 0.3, 1.0];
+const RIDGES: [f64; 4] = [0.01, 0.05, 0.2, 0.8];
 /// A target of which left-out sets reveal less than this share is no summary.
 const LEAST_R2: f64 = 0.02;
 

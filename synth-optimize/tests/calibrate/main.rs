@@ -1,0 +1,268 @@
+//! Calibrations of a cheap generator from start to end.
+
+mod toy;
+
+use synth_core::{
+    Domain, Embeddings, Error, Marginal, Parameter, ParameterDistribution, ParameterSpace, Seed,
+};
+use synth_optimize::calibrate::{
+    Action, BatchPolicy, Calibration, CalibrationInput, CalibrationMode, CalibrationParams, Conclusion,
+    MarginalCurve, Outcome, StopReason, TrialOrigin,
+};
+use toy::{Rbf, draw, mmd2, play, space, truth};
+
+const NEVER: &dyn Fn(usize, usize, usize) -> bool = &|_, _, _| false;
+
+fn short() -> CalibrationParams {
+    CalibrationParams { max_iterations: 3, bootstrap_replicates: 39, ..CalibrationParams::default() }
+}
+
+fn input(groups: usize, per_group: usize, seed: u64) -> CalibrationInput {
+    let seed = Seed::from_u64(seed);
+    CalibrationInput::new(space(), draw(&truth(), groups, per_group, seed.derive("real")), seed)
+}
+
+fn true_divergence(distribution: &ParameterDistribution) -> f64 {
+    let far = draw(&truth(), 1500, 1, Seed::from_u64(1).derive("target"));
+    mmd2(&draw(distribution, 1500, 1, Seed::from_u64(2)), &far)
+}
+
+/// The reduced form of the table that `benches` prints on images.
+#[test]
+fn finds_the_truth_far_better_than_the_uniform_distribution() {
+    let uniform = true_divergence(&ParameterDistribution::uniform());
+    let ratio = |n: usize, seed: u64| {
+        let params = CalibrationParams { max_iterations: 6, early_stop_patience: 9, ..short() };
+        let played = play(params, input(n, 1, seed), NEVER).expect("plays");
+        true_divergence(&played.result.distribution) / uniform
+    };
+    let median = |n: usize| {
+        let mut ratios: Vec<f64> = (0..5).map(|seed| ratio(n, seed)).collect();
+        ratios.sort_by(f64::total_cmp);
+        ratios[2]
+    };
+    let (at_16, at_48) = (median(16), median(48));
+    assert!(at_16 <= 0.25, "{at_16}");
+    assert!(at_48 <= 0.10, "{at_48}");
+}
+
+#[test]
+fn replaying_the_outcomes_leads_to_the_same_state() {
+    let played = play(short(), input(16, 1, 3), NEVER).expect("plays");
+    for cut in [1, 2, 3, 5, played.outcomes.len()] {
+        let mut again = Calibration::new(short(), input(16, 1, 3), &Rbf).expect("starts");
+        let mut full = Calibration::new(short(), input(16, 1, 3), &Rbf).expect("starts");
+        for outcome in &played.outcomes[..cut] {
+            again.apply(outcome.clone()).expect("applies");
+            full.apply(outcome.clone()).expect("applies");
+        }
+        assert_eq!(again.next(), full.next());
+        if let Action::Done(result) = again.next() {
+            assert_eq!(*result, played.result);
+        }
+    }
+}
+
+#[test]
+fn the_number_of_threads_is_invisible() {
+    let with = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+        pool.install(|| play(short(), input(12, 1, 4), NEVER).expect("plays").result)
+    };
+    assert_eq!(with(1), with(3));
+}
+
+#[test]
+fn records_and_result_survive_json() {
+    let played = play(short(), input(16, 1, 5), NEVER).expect("plays");
+    let text = serde_json::to_string(&played.result).expect("serialises");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&text).expect("reads")["stop"], "iteration_limit");
+    let record = played.records.last().expect("records");
+    let text = serde_json::to_string(record).expect("serialises");
+    let back: synth_optimize::calibrate::IterationRecord = serde_json::from_str(&text).expect("reads back");
+    assert_eq!(back.trials.len(), record.trials.len());
+    assert_eq!(played.records.len(), 4, "the initial iteration and three more");
+    assert_eq!(played.records[0].trials.len(), 16);
+    assert!(record.calibrated.std_error.is_some_and(|se| se > 0.0));
+    assert_eq!(record.calibrated.null_quantiles.len(), 3);
+    assert_eq!(record.best.len(), 5);
+    assert!(record.best.windows(2).all(|pair| pair[0].predicted <= pair[1].predicted));
+}
+
+#[test]
+fn a_batch_is_half_drawn_half_designed_and_never_repeats() {
+    let played = play(short(), input(16, 1, 6), NEVER).expect("plays");
+    let origins: Vec<TrialOrigin> = played.records[1].trials.iter().map(|t| t.origin).collect();
+    assert_eq!(origins.iter().filter(|&&o| o == TrialOrigin::Calibrated).count(), 4);
+    assert_eq!(origins.iter().filter(|&&o| o == TrialOrigin::Uncertain).count(), 4);
+    let all: Vec<_> = played.records.iter().flat_map(|r| &r.trials).collect();
+    for (i, a) in all.iter().enumerate() {
+        assert!(all[..i].iter().all(|b| b.params != a.params), "{} is a repeat", a.param_set_id);
+    }
+    let params = CalibrationParams { policy: BatchPolicy::Sobol, ..short() };
+    let played = play(params, input(16, 1, 6), NEVER).expect("plays");
+    assert!(played.records[1].trials.iter().all(|t| t.origin == TrialOrigin::Sobol));
+}
+
+#[test]
+fn lost_samples_and_lost_sets_do_not_stop_it() {
+    let fails = |iteration: usize, set: usize, replication: usize| match iteration {
+        0 => set < 3 || replication == 1,
+        2 => true,
+        _ => set == 0,
+    };
+    let played = play(short(), input(16, 1, 7), &fails).expect("plays");
+    let first = &played.records[0].trials;
+    assert_eq!((first[0].samples, first[0].failed), (0, 3));
+    assert_eq!((first[5].samples, first[5].failed), (2, 1));
+    assert!(first[0].divergence.is_none() && first[5].divergence.is_some());
+    assert!(played.records[2].trials.iter().all(|t| t.samples == 0));
+    let all_lost = |_, _, _| true;
+    let error = play(short(), input(16, 1, 7), &all_lost).err().expect("nothing to learn from");
+    assert!(matches!(error, Error::TooFewSamples { got: 0, .. }), "{error}");
+}
+
+#[test]
+fn five_groups_have_no_p_value_and_the_result_says_why() {
+    let played = play(short(), input(5, 3, 8), NEVER).expect("plays");
+    let verdict = &played.result.verdict;
+    assert_eq!((verdict.conclusion, verdict.p_value), (Conclusion::NotTested, None));
+    assert!(verdict.notes[0].contains("no p-value: 5 independent real groups"), "{:?}", verdict.notes);
+    assert!(played.result.notes[0].contains("15 real samples are 5 independent groups"));
+}
+
+#[test]
+fn a_reachable_real_set_passes_and_an_unreachable_one_does_not() {
+    let played = play(short(), input(24, 1, 9), NEVER).expect("plays");
+    let verdict = &played.result.verdict;
+    assert_eq!(verdict.conclusion, Conclusion::NotDistinguishable, "{verdict:?}");
+    assert!(verdict.text.starts_with("not distinguishable at this n (smallest detectable shift"));
+    let mut shifted = input(24, 1, 9);
+    let mut matrix = shifted.real.matrix().to_owned();
+    // The last column is noise about 0 for every parameter set: no distribution reaches 2.
+    matrix.column_mut(7).iter_mut().for_each(|x| *x += 2.0);
+    let (ids, groups) = (shifted.real.ids().to_vec(), shifted.real.groups().to_vec());
+    shifted.real = Embeddings::new(ids, groups, matrix, toy::identity()).expect("valid");
+    let block = |name: &str, columns| synth_optimize::calibrate::FeatureBlock { name: name.into(), columns };
+    shifted.blocks = vec![block("shape", 0..7), block("grain", 7..8)];
+    let result = play(short(), shifted, NEVER).expect("plays").result;
+    assert_eq!(result.verdict.conclusion, Conclusion::Distinguishable);
+    assert_eq!(result.miss.blocks[0].name, "grain");
+    assert!(result.miss.blocks[0].shift > 1.0, "{:?}", result.miss.blocks);
+    assert!(result.miss.text[0].contains("cannot reach the real data"), "{:?}", result.miss.text);
+    assert!(result.miss.text[1].contains("more grain"), "{:?}", result.miss.text);
+}
+
+#[test]
+fn a_quarter_is_held_out_from_64_samples_on() {
+    let result = play(short(), input(64, 1, 10), NEVER).expect("plays").result;
+    let holdout = result.holdout.expect("held out");
+    assert_eq!((holdout.groups, result.verdict.groups), (16, 48));
+    assert!(holdout.calibrated.value < holdout.uniform.value);
+    assert!(play(short(), input(63, 1, 10), NEVER).expect("plays").result.holdout.is_none());
+}
+
+#[test]
+fn curves_cover_every_parameter_with_ordered_bands() {
+    let result = play(short(), input(16, 1, 11), NEVER).expect("plays").result;
+    assert_eq!(result.marginals.len(), 4);
+    for curve in &result.marginals {
+        match curve {
+            MarginalCurve::Numeric { grid, density, lower, upper, uniform, parameter } => {
+                assert!(grid.len() == density.len() && uniform.len() == grid.len());
+                assert!(lower.iter().zip(upper).all(|(l, u)| l <= u));
+                if parameter == "count" {
+                    assert!(
+                        (density.iter().sum::<f64>() - 1.0).abs() < 1e-9,
+                        "a probability per whole number"
+                    );
+                }
+            }
+            MarginalCurve::Categorical { probability, lower, upper, .. } => {
+                assert!((probability.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+                assert!(lower.iter().zip(upper).all(|(l, u)| l <= u));
+            }
+        }
+    }
+}
+
+#[test]
+fn plateau_threshold_and_limit_end_it_as_asked() {
+    let stop = |params| play(params, input(16, 1, 12), NEVER).expect("plays").result.stop;
+    let long = || CalibrationParams { max_iterations: 30, bootstrap_replicates: 19, ..short() };
+    assert_eq!(stop(CalibrationParams { early_stop_patience: 1, ..long() }), StopReason::Plateau);
+    assert_eq!(
+        stop(CalibrationParams { convergence_threshold: Some(10.0), ..long() }),
+        StopReason::Threshold
+    );
+    assert_eq!(stop(CalibrationParams { max_iterations: 0, ..long() }), StopReason::IterationLimit);
+}
+
+#[test]
+fn point_mode_takes_its_batches_from_the_optimiser() {
+    let params = CalibrationParams { mode: CalibrationMode::Point, max_iterations: 1, ..short() };
+    assert!(Calibration::new(params.clone(), input(16, 1, 13), &Rbf).is_err(), "no optimiser given");
+    let mut with = input(16, 1, 13);
+    let random = synth_optimize::RandomParams::default().build(space()).expect("built");
+    with.optimizer = Some(std::sync::Arc::new(random));
+    let played = play(params, with, NEVER).expect("plays");
+    assert!(played.records[1].trials.iter().all(|t| t.origin == TrialOrigin::Point));
+}
+
+#[test]
+fn a_small_discrete_space_is_exhausted_and_says_so() {
+    let space = ParameterSpace::new(vec![
+        Parameter::new("kind", Domain::choice(["flat"])),
+        Parameter::new("count", Domain::int(1, 7)),
+        Parameter::new("size", Domain::float(1.0, 1.0)),
+    ])
+    .expect("valid");
+    let mut small = input(16, 1, 14);
+    small.space = space;
+    let params = CalibrationParams { initial_sets: 4, iteration_batch_size: 2, max_iterations: 9, ..short() };
+    let played = play(params, small, NEVER).expect("plays");
+    assert_eq!(played.result.stop, StopReason::Exhausted);
+    assert_eq!(played.records.iter().map(|r| r.trials.len()).sum::<usize>(), 7);
+}
+
+#[test]
+fn shares_stay_uniform_and_the_record_says_so() {
+    let mut parameters: Vec<Parameter> = space().parameters().to_vec();
+    parameters.push(Parameter::new("mix", Domain::Simplex { parts: 3 }));
+    let mut with = input(16, 1, 15);
+    with.space = ParameterSpace::new(parameters).expect("valid");
+    let played = play(short(), with.clone(), NEVER).expect("plays");
+    assert!(played.records[0].notes.iter().any(|note| note.contains("mix")), "{:?}", played.records[0].notes);
+    played.result.distribution.check(&with.space).expect("a distribution over the space");
+    let ParameterDistribution::Independent { marginals } = &played.result.distribution else {
+        panic!("independent");
+    };
+    assert!(!marginals.contains_key("mix") && matches!(marginals["tilt"], Marginal::Normal { .. }));
+}
+
+#[test]
+fn wrong_outcomes_are_refused_and_change_nothing() {
+    let mut calibration = Calibration::new(short(), input(16, 1, 16), &Rbf).expect("starts");
+    let before = calibration.next();
+    assert!(calibration.apply(Outcome::Saved).is_err());
+    assert_eq!(calibration.next(), before);
+    calibration.apply(Outcome::Generated { failed: Vec::new() }).expect("applies");
+    let stranger = draw(&truth(), 3, 1, Seed::from_u64(1));
+    let error = calibration.apply(Outcome::Embedded { embeddings: Some(stranger) }).expect_err("a stranger");
+    assert!(matches!(error, Error::NotFound { .. }), "{error}");
+    assert_eq!(calibration.next(), Action::Embed { iteration: 0 });
+}
+
+#[test]
+fn refuses_a_single_real_group_and_sets_outside_the_space() {
+    let error = Calibration::new(short(), input(1, 3, 17), &Rbf).err().expect("one group");
+    assert!(matches!(error, Error::TooFewSamples { needed: 2, got: 1, .. }), "{error}");
+    let mut outside = input(16, 1, 17);
+    outside.initial = vec![synth_optimize::calibrate::InitialSet {
+        param_set_id: "close_000".into(),
+        params: synth_core::ParameterSet::new().with("kind", "flat").with("count", 99).with("size", 1.0),
+        replications: 3,
+        origin: TrialOrigin::Close,
+    }];
+    assert!(Calibration::new(short(), outside, &Rbf).is_err());
+}
