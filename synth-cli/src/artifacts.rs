@@ -85,7 +85,10 @@ pub(crate) fn summary(experiment: &Experiment, result: &CalibrationResult, root:
         "divergence (MMD²): calibrated {:.5}, uniform prior {:.5}",
         result.calibrated.value, result.uniform.value
     ));
-    line(format!("real set: {} samples in {} independent groups", result.verdict.samples, result.verdict.groups));
+    line(format!(
+        "real set: {} samples in {} independent groups",
+        result.verdict.samples, result.verdict.groups
+    ));
     line("calibrated distribution:".to_owned());
     for parameter in experiment.param_bounds.parameters() {
         if let Some(marginal) = marginal(&result.distribution, &parameter.name) {
@@ -103,9 +106,8 @@ pub(crate) fn summary(experiment: &Experiment, result: &CalibrationResult, root:
 
 fn marginal<'a>(distribution: &'a ParameterDistribution, name: &str) -> Option<&'a Marginal> {
     match distribution {
-        ParameterDistribution::Independent { marginals } | ParameterDistribution::Copula { marginals, .. } => {
-            marginals.get(name)
-        }
+        ParameterDistribution::Independent { marginals }
+        | ParameterDistribution::Copula { marginals, .. } => marginals.get(name),
         _ => None,
     }
 }
@@ -116,7 +118,8 @@ fn describe(marginal: &Marginal) -> String {
         Marginal::Uniform { low, high } => format!("uniform in [{low:.3}, {high:.3}]"),
         Marginal::Constant { value } => value.to_string(),
         Marginal::Categorical(shares) => {
-            let shares: Vec<String> = shares.iter().map(|(name, share)| format!("{name} {share:.2}")).collect();
+            let shares: Vec<String> =
+                shares.iter().map(|(name, share)| format!("{name} {share:.2}")).collect();
             shares.join(", ")
         }
     }

@@ -1,6 +1,8 @@
 //! What every command works with, built from the global arguments.
 
 use std::process;
+#[cfg(unix)]
+use std::sync::{Arc, atomic::AtomicBool};
 
 use jiff::Timestamp;
 use synth_core::{Cancel, Error, Result};
@@ -32,6 +34,7 @@ impl Context {
                 .build_global()
                 .map_err(|source| Error::component("thread pool", source))?;
         }
+        survive_full_disks()?;
         let cancel = Cancel::new();
         cancel_on_signal(&cancel, &talk)?;
         Ok(Self {
@@ -67,6 +70,21 @@ impl Context {
     pub(crate) fn fixed_created_at(&self) -> Option<String> {
         self.fixed_time.map(|_| self.created_at())
     }
+}
+
+/// Makes a write beyond a file size limit (`ulimit -f`) an error like that of a full disk, which can be
+/// told and cleaned up after; the system's default is to end the process.
+#[cfg(unix)]
+fn survive_full_disks() -> Result<()> {
+    let unused = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGXFSZ, unused)
+        .map(|_| ())
+        .map_err(|source| Error::component("signal handler", source))
+}
+
+#[cfg(not(unix))]
+fn survive_full_disks() -> Result<()> {
+    Ok(())
 }
 
 fn fixed_time(argument: Option<&str>) -> Result<Option<Timestamp>> {

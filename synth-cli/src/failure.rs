@@ -88,6 +88,18 @@ impl From<ConfigError> for Failure {
     }
 }
 
+/// Adds hints to results.
+pub(crate) trait Hinted<T> {
+    /// The result, its failure with one more hint.
+    fn hint(self, hint: &str) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<Failure>> Hinted<T> for Result<T, E> {
+    fn hint(self, hint: &str) -> Result<T, Failure> {
+        self.map_err(|error| error.into().hint(hint))
+    }
+}
+
 /// The message with those of its sources, outermost first.
 fn chain(error: &Error) -> String {
     let mut text = error.to_string();
@@ -135,9 +147,9 @@ fn hint_for(error: &Error) -> Option<&'static str> {
         io::ErrorKind::StorageFull | io::ErrorKind::FileTooLarge | io::ErrorKind::QuotaExceeded => {
             Some("make room; what was finished is kept, and `--resume` goes on from there")
         }
-        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory => {
-            Some("choose another place with `--out`")
-        }
+        io::ErrorKind::ReadOnlyFilesystem
+        | io::ErrorKind::PermissionDenied
+        | io::ErrorKind::NotADirectory => Some("choose another place with `--out`"),
         _ => None,
     }
 }

@@ -158,9 +158,10 @@ mod tests {
     fn the_default_space_builds_the_default_generator() {
         let space = default_space().expect("space");
         let choice = default_choice("voids").expect("choice");
-        assert_eq!(params(&choice, &space).expect("params").build(Vec::new()).err().map(|e| e.to_string()), {
-            Some("`base images` must be at least one image, got none".to_owned())
-        });
+        assert_eq!(
+            params(&choice, &space).expect("params").build(Vec::new()).err().map(|e| e.to_string()),
+            { Some("`base images` must be at least one image, got none".to_owned()) }
+        );
         let generator = build(&choice, &space, BaseImages::built_in(64).expect("chips")).expect("built");
         assert_eq!(generator.space(), &space);
     }

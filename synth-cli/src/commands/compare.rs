@@ -12,7 +12,7 @@ use synth_validate::fidelity::{Bandwidth, CompareParams, Comparison, Metric, com
 use crate::args::{CompareArguments, FailOn};
 use crate::config::{did_you_mean, nearest};
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::failure::{Failure, Hinted};
 use crate::models;
 use crate::talk::{print, print_json};
 
@@ -101,8 +101,7 @@ fn comparable(
     synthetic: Side,
     arguments: &CompareArguments,
 ) -> Result<(Embeddings, Embeddings), Failure> {
-    let unknown =
-        || EmbedderId { name: "unknown".into(), weights: None, preprocessing: "unknown".into() };
+    let unknown = || EmbedderId { name: "unknown".into(), weights: None, preprocessing: "unknown".into() };
     let assumed = match (real.identity(), synthetic.identity()) {
         (None, None) => unknown(),
         (Some(known), None) | (None, Some(known)) if arguments.assume_same_model => known.clone(),
@@ -121,7 +120,7 @@ fn comparable(
 
 fn embed_folder(path: &Path, arguments: &CompareArguments, context: &Context) -> Result<Embeddings, Failure> {
     let embedder = models::embedder(&arguments.model, arguments.weights.as_deref())
-        .map_err(|error| Failure::from(error).hint("--model features needs no weights"))?;
+        .hint("--model features needs no weights")?;
     let folder = FolderImages::default().open(path)?;
     if let Some(file) = folder.unusable().first() {
         return Err(file.to_error(folder.root()).into());
@@ -178,7 +177,8 @@ fn table(found: &Comparison) -> String {
 fn row(name: &str, estimate: &Estimate) -> String {
     let optional = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.5}"));
     let p = estimate.p_value.map_or_else(|| "-".to_owned(), |p| format!("{p:.4}"));
-    let interval = estimate.ci95.map_or_else(|| "-".to_owned(), |[low, high]| format!("[{low:.5}, {high:.5}]"));
+    let interval =
+        estimate.ci95.map_or_else(|| "-".to_owned(), |[low, high]| format!("[{low:.5}, {high:.5}]"));
     format!("{name:20} {:>12.5} {:>12} {p:>8}  {interval}", estimate.value, optional(estimate.std_error))
         .trim_end()
         .to_owned()

@@ -6,7 +6,7 @@ use synth_export::{BadFile, EmbeddedRow, EmbeddingJob, FolderImages, ImageFolder
 
 use crate::args::EmbedArguments;
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::failure::{Failure, Hinted};
 use crate::models::{self, ImageEmbedder};
 use crate::talk::{print, print_json};
 
@@ -14,10 +14,12 @@ use crate::talk::{print, print_json};
 /// another call can go on with them.
 const CHUNK: usize = 256;
 
+const SKIP: &str = "--skip-bad leaves out files that cannot be used";
+
 /// Embeds the images of a folder and writes the matrix with its sidecar.
 pub(crate) fn embed(arguments: &EmbedArguments, context: &Context) -> Result<(), Failure> {
     let embedder = models::embedder(&arguments.model, arguments.weights.as_deref())
-        .map_err(|error| Failure::from(error).hint("--model features needs no weights"))?;
+        .hint("--model features needs no weights")?;
     context.announce_device(&arguments.model);
     let folder = FolderImages::default().open(&arguments.dir)?;
     let work = Work { folder: &folder, embedder: embedder.as_ref(), context, skip_bad: arguments.skip_bad };
@@ -86,8 +88,9 @@ impl Work<'_> {
         let mut matrix = Array2::<f32>::zeros((0, self.embedder.dim()));
         for part in good.chunks(self.context.batch_size.max(1)) {
             self.context.cancel.check()?;
+            let rows = self.embed(part).hint(SKIP)?;
             matrix
-                .append(ndarray::Axis(0), self.embed(part)?.view())
+                .append(ndarray::Axis(0), rows.view())
                 .map_err(|source| Error::component("joining rows", source))?;
             progress.advance(part.len() as u64);
         }
@@ -140,7 +143,7 @@ impl Work<'_> {
         for file in bad {
             let error = file.to_error(self.folder.root());
             if !self.skip_bad {
-                return Err(Failure::from(error).hint("--skip-bad leaves such files out"));
+                return Err(error).hint(SKIP);
             }
             self.context.talk.always(format!("warning: left out: {error}"));
         }

@@ -46,8 +46,8 @@ struct Recipe {
 /// Makes the dataset, or the shards of it that are this process's.
 pub(crate) fn generate(arguments: &GenerateArguments, context: &Context) -> Result<(), Failure> {
     let order = Order::read(arguments, context)?;
-    let recipe = serde_saphyr::to_string(&order.recipe)
-        .map_err(|source| Error::component("configuration", source))?;
+    let recipe =
+        serde_saphyr::to_string(&order.recipe).map_err(|source| Error::component("configuration", source))?;
     let about = BTreeMap::from([
         ("created_at".to_owned(), context.created_at()),
         ("synth".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
@@ -137,7 +137,8 @@ impl Order {
         for from in (first..end).step_by(context.batch_size) {
             context.cancel.check()?;
             let indices: Vec<u64> = (from..end.min(from + context.batch_size as u64)).collect();
-            let requests = indices.iter().map(|&index| self.request("sample", index)).collect::<Result<_>>()?;
+            let requests =
+                indices.iter().map(|&index| self.request("sample", index)).collect::<Result<_>>()?;
             missing.extend(self.write(&mut writer, &indices, requests, created_at)?);
             progress.advance(indices.len() as u64);
         }

@@ -86,7 +86,9 @@ fn start(
     if run.is_done(report::STEP) {
         if let Some(damage) = run.verify().first() {
             let path = root.join(&damage.path).display().to_string();
-            return Err(Error::Corrupt { path, problem: format!("{:?} since it was saved", damage.kind) }.into());
+            return Err(
+                Error::Corrupt { path, problem: format!("{:?} since it was saved", damage.kind) }.into()
+            );
         }
         return Ok(Started::Finished(run));
     }
@@ -98,8 +100,10 @@ fn refused(error: Error, root: &Path) -> Failure {
     let other = matches!(&error, Error::InvalidParam { .. });
     let failure = Failure::from(error);
     if other {
-        failure
-            .hint(format!("{} was made with other settings; choose another folder: --out DIR", root.display()))
+        failure.hint(format!(
+            "{} was made with other settings; choose another folder: --out DIR",
+            root.display()
+        ))
     } else {
         failure
     }
@@ -178,7 +182,9 @@ fn tell(note: Note<'_>, run: &RunDirectory, context: &Context, kept: &Cell<usize
         Note::Failed(failed) => {
             if let Some(first) = failed.first() {
                 let (n, set) = (failed.len(), &first.param_set_id);
-                context.talk.say(format!("warning: {n} samples failed, the first of {set}: {}", first.reason));
+                context
+                    .talk
+                    .say(format!("warning: {n} samples failed, the first of {set}: {}", first.reason));
             }
             Ok(())
         }

@@ -32,7 +32,8 @@ impl Share {
     }
 
     fn parse(name: &str, text: &str) -> Result<Self> {
-        let parts = text.split_once('/').and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
+        let parts =
+            text.split_once('/').and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
         match parts {
             Some((index, of)) if index < of => Ok(Self { index, of }),
             _ => Err(Error::invalid(name, "i/N with 0 <= i < N", text)),

@@ -187,7 +187,8 @@ mod tests {
 
     #[test]
     fn the_total_size_is_reached_with_more_replications() {
-        let by_set = |total_size| SetSize { param_sets: 5, replications: 3, total_size }.replications_by_set();
+        let by_set =
+            |total_size| SetSize { param_sets: 5, replications: 3, total_size }.replications_by_set();
         assert_eq!(by_set(15), [3, 3, 3, 3, 3]);
         assert_eq!(by_set(16), [4, 3, 3, 3, 3], "one more replication of the first set");
         assert_eq!(by_set(22), [5, 5, 4, 4, 4]);

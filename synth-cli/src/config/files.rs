@@ -108,7 +108,14 @@ fn read_calibrated(root: &Node, space: &ParameterSpace, problems: &Problems) -> 
     let distribution =
         read_distribution(&table.table("distribution")?, "distribution", &param_bounds, problems)?;
     table.finish();
-    Some(CalibratedFile { version: VERSION, generator, base_image_dir, image_size, param_bounds, distribution })
+    Some(CalibratedFile {
+        version: VERSION,
+        generator,
+        base_image_dir,
+        image_size,
+        param_bounds,
+        distribution,
+    })
 }
 
 /// One parameter set: a map of names and values.

@@ -119,7 +119,8 @@ impl Layers {
 fn read_text(path: &str) -> Result<String, Failure> {
     fs::read_to_string(path).map_err(|source| {
         let missing = source.kind() == std::io::ErrorKind::NotFound;
-        let failure = Failure::from(Error::Io { action: "reading the configuration", path: path.into(), source });
+        let failure =
+            Failure::from(Error::Io { action: "reading the configuration", path: path.into(), source });
         let hint = "`synth run` without a file runs the built-in void_poc experiment";
         if missing { failure.hint(hint) } else { failure }
     })

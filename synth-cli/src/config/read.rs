@@ -177,10 +177,9 @@ impl Sets {
             Some(RealSource::Drawn(_)) if !has_real => missing_distribution(table, "real", problems),
             Some(RealSource::Folder { .. }) if has_real => {
                 let message = "`param_distributions.real` is given, but the real set is a folder";
-                let origin = table.entry("param_distributions").map_or_else(
-                    || table.origin("param_distributions"),
-                    |entry| entry.node.locate("real"),
-                );
+                let origin = table
+                    .entry("param_distributions")
+                    .map_or_else(|| table.origin("param_distributions"), |entry| entry.node.locate("real"));
                 problems.note(&origin, message.into(), Some("remove one of the two".into()));
             }
             _ => {}
@@ -272,18 +271,17 @@ fn read_tagged(
     match read {
         Ok(distribution) => Some(distribution),
         Err(problem) => {
-            problems.note(&node.origin, format!("`{name}` is no distribution over the parameters: {problem}"), None);
+            problems.note(
+                &node.origin,
+                format!("`{name}` is no distribution over the parameters: {problem}"),
+                None,
+            );
             None
         }
     }
 }
 
-fn read_marginal(
-    table: &Table<'_>,
-    name: &str,
-    domain: &Domain,
-    problems: &Problems,
-) -> Option<Marginal> {
+fn read_marginal(table: &Table<'_>, name: &str, domain: &Domain, problems: &Problems) -> Option<Marginal> {
     let block = table.table(name)?;
     let marginal = if block.has("mean") || block.has("std") {
         let number = |key| required(&block, key);

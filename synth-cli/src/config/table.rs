@@ -90,12 +90,7 @@ impl<'a> Table<'a> {
     }
 
     /// A finite number for which `allowed` holds; `expected` says which those are.
-    pub(crate) fn number(
-        &self,
-        key: &str,
-        expected: &str,
-        allowed: impl Fn(f64) -> bool,
-    ) -> Option<f64> {
+    pub(crate) fn number(&self, key: &str, expected: &str, allowed: impl Fn(f64) -> bool) -> Option<f64> {
         self.read(key, expected, |value| number(value).filter(|&x| allowed(x)))
     }
 
@@ -123,8 +118,7 @@ impl<'a> Table<'a> {
             return Some(*choice);
         }
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-        let message =
-            format!("`{}` must be one of {}, got {}", self.path(key), names.join(", "), entry.node);
+        let message = format!("`{}` must be one of {}, got {}", self.path(key), names.join(", "), entry.node);
         let hint = match &entry.node.value {
             Value::Text(text) => nearest(text, names).map(did_you_mean),
             _ => None,

@@ -74,7 +74,10 @@ fn what_is_written_reads_back_equal() {
 #[test]
 fn a_misspelt_key_is_named_with_its_line_and_a_hint() {
     let error = spoilt("acquisition_function", "acquisiton_function");
-    assert!(error.contains("experiment.yaml:59: unknown key `acquisiton_function` with value \"ucb\""), "{error}");
+    assert!(
+        error.contains("experiment.yaml:59: unknown key `acquisiton_function` with value \"ucb\""),
+        "{error}"
+    );
     assert!(error.contains("hint: did you mean `acquisition_function`?"), "{error}");
     let error = spoilt("void_count: {mean: 8", "void_cuont: {mean: 8");
     assert!(error.contains("unknown key `param_distributions.real.void_cuont`"), "{error}");
@@ -105,7 +108,10 @@ fn all_problems_come_at_once_in_the_order_of_the_file() {
         .replacen("\"ucb\"", "\"uct\"", 1);
     let error = read(&text, &[]).expect_err("refused");
     let lines: Vec<&str> = error.lines().collect();
-    assert!(lines[0].contains(":7: `pca_components` must be a whole number in [2, 64], got \"two\""), "{error}");
+    assert!(
+        lines[0].contains(":7: `pca_components` must be a whole number in [2, 64], got \"two\""),
+        "{error}"
+    );
     assert!(lines[1].contains(":24: `max_iterations`"), "{error}");
     assert!(lines[2].contains(":59: `acquisition_function` must be one of ucb, ei, pi"), "{error}");
     assert!(lines[3].starts_with("hint: did you mean"), "{error}");

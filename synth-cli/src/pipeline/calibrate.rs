@@ -3,12 +3,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ndarray::Array2;
-use synth_core::{Divergence, Embeddings, Error, FittedDivergence, FittedProjection, Optimizer, Result, RunStore, StepFile};
+use synth_core::{
+    Divergence, Embeddings, Error, FittedDivergence, FittedProjection, Optimizer, Result, RunStore, StepFile,
+};
 use synth_embed::{FittedPca, PcaParams};
 use synth_export::{DatasetType, RunDirectory, json_file, npy_from_f32, npy_from_f64, to_json_lines};
 use synth_optimize::calibrate::{
-    Action, BatchPolicy, Calibration, CalibrationInput, CalibrationMode, CalibrationParams, CalibrationResult,
-    FailedSample, IterationRecord, Outcome, PlannedTrial,
+    Action, BatchPolicy, Calibration, CalibrationInput, CalibrationMode, CalibrationParams,
+    CalibrationResult, FailedSample, IterationRecord, Outcome, PlannedTrial,
 };
 use synth_optimize::{OptimizerOptions, optimizer_by_name};
 use synth_validate::fidelity::MmdParams;
@@ -90,7 +92,9 @@ impl Driver<'_> {
                     current = Some(next);
                     Outcome::Generated { failed }
                 }
-                Action::Embed { .. } => Outcome::Embedded { embeddings: self.synthetic_rows(current.as_ref())? },
+                Action::Embed { .. } => {
+                    Outcome::Embedded { embeddings: self.synthetic_rows(current.as_ref())? }
+                }
                 Action::Save { record } => {
                     if let Some(done) = current.take() {
                         self.save(*record, done, &real, machine.divergence())?;
@@ -120,7 +124,8 @@ impl Driver<'_> {
     fn machine(&self, real: &Embeddings, divergence: &dyn Divergence) -> Result<Calibration> {
         let experiment = self.experiment;
         let space = self.inputs.generator.space();
-        let mut input = CalibrationInput::new(space.clone(), real.clone(), self.inputs.seed.derive("calibrate"));
+        let mut input =
+            CalibrationInput::new(space.clone(), real.clone(), self.inputs.seed.derive("calibrate"));
         input.initial = starting_sets(experiment, space, self.inputs.seed)?;
         input.blocks = crate::models::blocks(&experiment.embedder);
         let options =
@@ -160,7 +165,13 @@ impl Driver<'_> {
         }
     }
 
-    fn save(&self, record: IterationRecord, current: Current, real: &RealSet, divergence: &dyn FittedDivergence) -> Result<()> {
+    fn save(
+        &self,
+        record: IterationRecord,
+        current: Current,
+        real: &RealSet,
+        divergence: &dyn FittedDivergence,
+    ) -> Result<()> {
         match current {
             Current::Stored(stored) => {
                 if stored.scores.record != record {

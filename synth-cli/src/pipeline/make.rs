@@ -134,7 +134,8 @@ impl Maker<'_> {
             .zip(&planned)
             .map(|(sample, order)| encoding.files(&order.sample_id, sample))
             .collect::<Result<_>>()?;
-        let records = samples.iter().zip(&planned).map(|(sample, order)| self.record(iteration, sample, order));
+        let records =
+            samples.iter().zip(&planned).map(|(sample, order)| self.record(iteration, sample, order));
         let records = records.collect::<Result<_>>()?;
         Ok(Made { records, files: files.into_iter().flatten().collect(), matrix, failed })
     }
@@ -174,8 +175,11 @@ impl Maker<'_> {
         }
         self.progress.finish();
         let id = |at| sample_id(0, DatasetType::Real, at, images.len());
-        made.records =
-            images.iter().enumerate().map(|(at, image)| real_record(id(at), image, self.created_at)).collect();
+        made.records = images
+            .iter()
+            .enumerate()
+            .map(|(at, image)| real_record(id(at), image, self.created_at))
+            .collect();
         made.files = real_files(&made.records, images)?;
         Ok(made)
     }

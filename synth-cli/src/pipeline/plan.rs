@@ -123,7 +123,12 @@ fn initial_sets(
     let width = size.param_sets.saturating_sub(1).to_string().len().max(3);
     let set = |(at, replications): (usize, usize)| {
         let params = distribution.draw(space, &mut seed.stream(at as u64))?;
-        Ok(InitialSet { param_set_id: format!("iter0_{name}_set_{at:0width$}"), params, replications, origin })
+        Ok(InitialSet {
+            param_set_id: format!("iter0_{name}_set_{at:0width$}"),
+            params,
+            replications,
+            origin,
+        })
     };
     replications.into_iter().enumerate().map(set).collect()
 }

@@ -57,8 +57,7 @@ impl RealSet {
         let Some(samples) = samples else { return Ok(scores) };
         let found = nearest(samples.matrix(), self.embeddings.matrix(), 1, &Pairwise::new())?;
         let distances = found.squared.column(0).mapv(f64::sqrt);
-        scores.nearest_real =
-            samples.ids().iter().cloned().zip(distances.iter().copied()).collect();
+        scores.nearest_real = samples.ids().iter().cloned().zip(distances.iter().copied()).collect();
         for dataset_type in [DatasetType::Close, DatasetType::Far, DatasetType::Synthetic] {
             let ids: Vec<&str> = records
                 .iter()

@@ -37,7 +37,8 @@ impl StoredIteration {
         let records: Vec<SampleRecord> =
             parse_json_lines(&place("samples.jsonl"), &run.read(&path("samples.jsonl"))?)?;
         // Written as float32, so this loses nothing.
-        let matrix = parse_npy(&place("embeddings.npy"), &run.read(&path("embeddings.npy"))?)?.mapv(|x| x as f32);
+        let matrix =
+            parse_npy(&place("embeddings.npy"), &run.read(&path("embeddings.npy"))?)?.mapv(|x| x as f32);
         if matrix.nrows() != records.len() {
             let problem = format!("{} rows for {} samples", matrix.nrows(), records.len());
             return Err(corrupt(&place("embeddings.npy"), problem));

@@ -75,7 +75,9 @@ fn verdict(result: &CalibrationResult) -> VerdictText {
         Conclusion::Distinguishable => Tone::Bad,
         Conclusion::NotTested => Tone::Open,
         // A test that would have missed half the way back to the prior has not shown much.
-        Conclusion::NotDistinguishable if verdict.smallest_detectable_shift.is_some_and(|shift| shift <= 0.5) => {
+        Conclusion::NotDistinguishable
+            if verdict.smallest_detectable_shift.is_some_and(|shift| shift <= 0.5) =>
+        {
             Tone::Good
         }
         Conclusion::NotDistinguishable => Tone::Open,
@@ -156,13 +158,19 @@ fn convergence(records: &[IterationRecord], result: &CalibrationResult) -> Conve
     Convergence { divergence: "MMD²".to_owned(), points, null, prior: Some(result.uniform.value) }
 }
 
-fn marginal(curve: &MarginalCurve, space: &ParameterSpace, truth: Option<&ParameterDistribution>) -> Marginal {
+fn marginal(
+    curve: &MarginalCurve,
+    space: &ParameterSpace,
+    truth: Option<&ParameterDistribution>,
+) -> Marginal {
     match curve {
         MarginalCurve::Numeric { parameter, grid, density, lower, upper, uniform } => {
             let whole = matches!(space.get(parameter).map(|p| &p.domain), Some(Domain::Int { .. }));
-            let value = |x: f64| if whole { ParameterValue::Int(x.round() as i64) } else { ParameterValue::Float(x) };
-            let truth = truth_of(parameter, space, truth)
-                .map(|(domain, marginal)| grid.iter().map(|&x| marginal.density_at(domain, &value(x))).collect());
+            let value =
+                |x: f64| if whole { ParameterValue::Int(x.round() as i64) } else { ParameterValue::Float(x) };
+            let truth = truth_of(parameter, space, truth).map(|(domain, marginal)| {
+                grid.iter().map(|&x| marginal.density_at(domain, &value(x))).collect()
+            });
             let shape = MarginalShape::Numeric {
                 grid: grid.clone(),
                 calibrated: density.clone(),

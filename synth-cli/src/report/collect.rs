@@ -22,7 +22,8 @@ pub(crate) fn report_files(
 ) -> Result<Vec<StepFile>> {
     let iterations = stored_iterations(run)?;
     let records: Vec<IterationRecord> = iterations.iter().map(|it| it.scores.record.clone()).collect();
-    let created_at = iterations.first().and_then(|it| it.records.first()).map(|record| record.timestamp.clone());
+    let created_at =
+        iterations.first().and_then(|it| it.records.first()).map(|record| record.timestamp.clone());
     let space: &ParameterSpace = &experiment.param_bounds;
     let view = RunView {
         experiment: &experiment.experiment_name,
@@ -64,7 +65,8 @@ fn facts(
     result: &CalibrationResult,
 ) -> Vec<(String, String)> {
     let trials: usize = iterations.iter().map(|it| it.scores.record.trials.len()).sum();
-    let made = |it: &StoredIteration| it.records.iter().filter(|r| r.dataset_type != DatasetType::Real).count();
+    let made =
+        |it: &StoredIteration| it.records.iter().filter(|r| r.dataset_type != DatasetType::Real).count();
     let images: usize = iterations.iter().map(made).sum();
     let bases = experiment.base_image_dir.as_ref().map_or_else(
         || format!("built-in chips of {} px", experiment.image_size.unwrap_or_default()),
@@ -92,7 +94,9 @@ fn real_set(experiment: &Experiment, result: &CalibrationResult) -> String {
         }
     };
     if groups < samples {
-        format!("{source}. Images of one group are not independent: this is {groups} groups, not {samples} samples.")
+        format!(
+            "{source}. Images of one group are not independent: this is {groups} groups, not {samples} samples."
+        )
     } else {
         format!("{source}, each on its own")
     }
@@ -147,23 +151,30 @@ fn strips(run: &RunDirectory, iterations: &[StoredIteration]) -> Result<Vec<Stri
         .enumerate()
         .skip(iterations.len().saturating_sub(LAST_ITERATIONS))
         .flat_map(|(number, iteration)| {
-            let distances = iteration.scores.nearest_real.iter();
-            distances.map(move |(id, &distance)| (distance, number, id.as_str()))
+            let made =
+                iteration.records.iter().filter(|record| record.dataset_type == DatasetType::Synthetic);
+            made.filter_map(move |record| {
+                let id = record.sample_id.as_str();
+                iteration.scores.nearest_real.get(id).map(|&distance| (distance, number, id))
+            })
         })
         .collect();
     synthetic.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.2.cmp(b.2)));
     let row = |chosen: &mut dyn Iterator<Item = &(f64, usize, &str)>| -> Result<Vec<StripImage>> {
         let mut images = Vec::new();
         for &(distance, number, id) in chosen.take(STRIP) {
-            images.extend(shown(run, number, id, format!("{id}, {distance:.3} from the nearest real"))?);
+            images.extend(shown(run, number, id, format!("{id}: {distance:.2}"))?);
         }
         Ok(images)
     };
     Ok(vec![
         Strip { title: "Real".to_owned(), images: real },
-        Strip { title: "Synthetic, nearest to a real image".to_owned(), images: row(&mut synthetic.iter())? },
         Strip {
-            title: "Synthetic, farthest from every real image".to_owned(),
+            title: "Synthetic of the last iterations, nearest to a real image (distance)".to_owned(),
+            images: row(&mut synthetic.iter())?,
+        },
+        Strip {
+            title: "Synthetic of the last iterations, farthest from every real image (distance)".to_owned(),
             images: row(&mut synthetic.iter().rev())?,
         },
     ])

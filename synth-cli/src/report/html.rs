@@ -20,7 +20,8 @@ pub(crate) fn render(data: &ReportData, plots: &[Plot]) -> String {
     head(&mut page, data);
     section(&mut page, "The verdict", &verdict(data));
     section(&mut page, "What was run", &facts(&data.facts));
-    let (small, large): (Vec<&Plot>, Vec<&Plot>) = plots.iter().partition(|plot| plot.name.starts_with("marginal_"));
+    let (small, large): (Vec<&Plot>, Vec<&Plot>) =
+        plots.iter().partition(|plot| plot.name.starts_with("marginal_"));
     for plot in large {
         let title = if plot.name == "pca" { "Real and synthetic, side by side" } else { "Convergence" };
         section(&mut page, title, &figure(plot));
@@ -79,7 +80,9 @@ fn verdict(data: &ReportData) -> String {
 fn facts(facts: &[(String, String)]) -> String {
     let rows: String = facts
         .iter()
-        .map(|(label, value)| format!("<tr><th scope=\"row\">{}</th><td>{}</td></tr>", escape(label), escape(value)))
+        .map(|(label, value)| {
+            format!("<tr><th scope=\"row\">{}</th><td>{}</td></tr>", escape(label), escape(value))
+        })
         .collect();
     if rows.is_empty() { rows } else { format!("<table class=\"facts\">{rows}</table>\n") }
 }
@@ -114,7 +117,9 @@ fn table(table: &Table) -> String {
     };
     let rows: String = table.rows.iter().map(|row| format!("<tr>{}</tr>", cells(row, "td"))).collect();
     let heads = cells(&table.columns, "th");
-    format!("<div class=\"scroll\"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>\n")
+    format!(
+        "<div class=\"scroll\"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>\n"
+    )
 }
 
 fn paragraphs(texts: &[String]) -> String {
@@ -147,7 +152,8 @@ fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let word = chunk.iter().fold(0_u32, |word, &byte| word << 8 | u32::from(byte)) << (8 * (3 - chunk.len()));
+        let word =
+            chunk.iter().fold(0_u32, |word, &byte| word << 8 | u32::from(byte)) << (8 * (3 - chunk.len()));
         for place in 0..4 {
             let digit = word >> (18 - 6 * place) & 63;
             text.push(if place <= chunk.len() { char::from(ALPHABET[digit as usize]) } else { '=' });
@@ -163,9 +169,14 @@ mod tests {
     /// The vectors of RFC 4648, §10.
     #[test]
     fn base64_matches_the_standard() {
-        for (bytes, text) in
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("foobar", "Zm9vYmFy")]
-        {
+        for (bytes, text) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
             assert_eq!(base64(bytes.as_bytes()), text);
         }
     }

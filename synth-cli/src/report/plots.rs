@@ -39,6 +39,8 @@ pub(crate) fn draw_all(data: &ReportData) -> Result<Vec<Plot>, String> {
     Ok(plots)
 }
 
+/// Room for `calibrated` in a legend, px.
+const LEGEND_PX: f64 = 110.0;
 const REAL: &str = "#111827";
 const CLOSE: &str = "#2a9d8f";
 const FAR: &str = "#d1495b";
@@ -50,7 +52,8 @@ const LATE: [f64; 3] = [53.0, 86.0, 200.0];
 
 fn pca(sets: &[PointSet], explained: [f64; 2]) -> Result<Plot, String> {
     let drawings: Vec<Drawing> = sets.iter().filter(|set| !set.points.is_empty()).map(points).collect();
-    let axis = |number: usize| format!("component {number} ({:.0} % of variance)", 100.0 * explained[number - 1]);
+    let axis =
+        |number: usize| format!("component {number} ({:.0} % of variance)", 100.0 * explained[number - 1]);
     let layout = frame(&drawings, 760.0, 480.0).with_x_label(axis(1)).with_y_label(axis(2));
     let caption = "Embeddings on their first two principal components, fitted at iteration 0. Two axes show only \
                    part of what the divergence measures.";
@@ -103,7 +106,10 @@ fn convergence(data: &Convergence) -> Result<Plot, String> {
         layout = include(layout, &[null.low, null.high]);
     }
     if let Some(prior) = data.prior {
-        let line = ReferenceLine::horizontal(prior).with_color(FAR).with_dasharray("5 4").with_label("uniform prior");
+        let line = ReferenceLine::horizontal(prior)
+            .with_color(FAR)
+            .with_dasharray("5 4")
+            .with_label("uniform prior");
         layout = include(layout.with_reference_line(line), &[prior]);
     }
     let caption = "Divergence of the calibrated distribution from real images that were held out of its fit. The grey \
@@ -117,7 +123,8 @@ fn include(mut layout: Layout, values: &[f64]) -> Layout {
     let least = values.iter().fold(low, |a, &b| a.min(b));
     let most = values.iter().fold(high, |a, &b| a.max(b));
     let margin = 0.06 * (most - least);
-    layout.y_range = (if least < low { least - margin } else { low }, if most > high { most + margin } else { high });
+    layout.y_range =
+        (if least < low { least - margin } else { low }, if most > high { most + margin } else { high });
     layout
 }
 
@@ -125,16 +132,21 @@ fn marginal(parameter: &Marginal) -> Result<Plot, String> {
     let name = &parameter.name;
     let (drawings, y_label, known) = match &parameter.shape {
         MarginalShape::Numeric { truth, .. } => (densities(&parameter.shape), "density", truth.is_some()),
-        MarginalShape::Categorical { truth, .. } => (shares(&parameter.shape), "probability", truth.is_some()),
+        MarginalShape::Categorical { truth, .. } => {
+            (shares(&parameter.shape), "probability", truth.is_some())
+        }
     };
-    let layout = frame(&drawings, 460.0, 280.0).with_x_label(name).with_y_label(y_label);
+    let layout =
+        frame(&drawings, 460.0, 280.0).with_legend_width(LEGEND_PX).with_x_label(name).with_y_label(y_label);
     let others = if known { "the prior and the true one" } else { "the prior" };
     let caption = format!("Calibrated distribution of {name}, with its 90 % band, and {others}.");
     finish(&format!("marginal_{name}"), &caption, render_multiple(drawings, layout))
 }
 
 fn densities(shape: &MarginalShape) -> Vec<Drawing> {
-    let MarginalShape::Numeric { grid, calibrated, lower, upper, prior, truth } = shape else { return Vec::new() };
+    let MarginalShape::Numeric { grid, calibrated, lower, upper, prior, truth } = shape else {
+        return Vec::new();
+    };
     let line = |density: &[f64]| LinePlot::new().with_data(grid.iter().copied().zip(density.iter().copied()));
     let copy = |values: &[f64]| values.to_vec();
     let band = BandPlot::new(copy(grid), copy(lower), copy(upper)).with_color(CALIBRATED).with_opacity(0.15);
@@ -143,9 +155,13 @@ fn densities(shape: &MarginalShape) -> Vec<Drawing> {
         line(prior).with_color(PRIOR).with_stroke_width(1.5).with_dotted().with_legend("prior").into(),
     ];
     if let Some(truth) = truth {
-        drawings.push(line(truth).with_color(REAL).with_stroke_width(1.8).with_dashed().with_legend("true").into());
+        drawings.push(
+            line(truth).with_color(REAL).with_stroke_width(1.8).with_dashed().with_legend("true").into(),
+        );
     }
-    drawings.push(line(calibrated).with_color(CALIBRATED).with_stroke_width(2.2).with_legend("calibrated").into());
+    drawings.push(
+        line(calibrated).with_color(CALIBRATED).with_stroke_width(2.2).with_legend("calibrated").into(),
+    );
     drawings
 }
 
@@ -158,7 +174,8 @@ fn shares(shape: &MarginalShape) -> Vec<Drawing> {
         group.push((prior[i], PRIOR));
         bars = bars.with_group(name.clone(), group);
     }
-    let legend = if truth.is_some() { vec!["calibrated", "true", "prior"] } else { vec!["calibrated", "prior"] };
+    let legend =
+        if truth.is_some() { vec!["calibrated", "true", "prior"] } else { vec!["calibrated", "prior"] };
     vec![bars.with_legend(legend).into()]
 }
 

@@ -1,0 +1,86 @@
+//! A run that is killed at any moment resumes to the same bytes as one that was not.
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use synth_export::{BOUNDARIES, Boundary};
+
+use crate::support::{Place, SMALL, difference, hashes};
+
+const RUN: [&str; 5] = ["run", "small.yaml", "--timestamp", "2026-11-21T10:00:00Z", "--quiet"];
+
+fn place() -> Place {
+    let place = Place::new();
+    // One batch is enough to have every kind of step.
+    place.write("small.yaml", SMALL.replacen("max_iterations: 2", "max_iterations: 1", 1));
+    place
+}
+
+fn arguments(out: &str) -> Vec<&str> {
+    [&RUN[..], &["--resume", "--out", out]].concat()
+}
+
+fn uninterrupted(place: &Place) -> BTreeMap<String, String> {
+    place.run(&arguments("whole")).code(0);
+    hashes(&place.path("whole"))
+}
+
+#[test]
+fn killed_at_every_write_boundary() {
+    let place = place();
+    let whole = uninterrupted(&place);
+    for boundary in BOUNDARIES {
+        let out = boundary.name();
+        // The first time the process comes there, and again well into the work.
+        for count in [1, 9] {
+            let status = place
+                .synth(&arguments(out))
+                .env("SYNTH_FAILPOINT", format!("{boundary}:{count}:abort"))
+                .stderr(Stdio::null())
+                .stdout(Stdio::null())
+                .status()
+                .expect("started");
+            let reaches = match boundary {
+                // Only a finished matrix or dataset is cleaned up.
+                Boundary::BeforeCleanup => false,
+                // Fewer than nine of each: a manifest per step, a line of the log per event.
+                Boundary::BeforeManifest | Boundary::AfterManifest | Boundary::MidLog => count == 1,
+                _ => true,
+            };
+            assert_eq!(status.code().is_none(), reaches, "{boundary} {count}: {status}");
+        }
+        place.run(&arguments(out)).code(0);
+        assert_eq!(difference(&whole, &hashes(&place.path(out))), [""; 0], "{boundary}");
+    }
+}
+
+#[test]
+fn killed_at_twenty_moments() {
+    let place = place();
+    let started = Instant::now();
+    let whole = uninterrupted(&place);
+    let duration = started.elapsed();
+    let mut killed = 0;
+    // Four runs, each killed five times on its way.
+    for run in 0..4_u32 {
+        let out = format!("run{run}");
+        for kill in 0..5_u32 {
+            let moment = duration.mul_f64(f64::from(kill * 4 + run + 1) / 45.0);
+            let mut child = place
+                .synth(&arguments(&out))
+                .stderr(Stdio::null())
+                .stdout(Stdio::null())
+                .spawn()
+                .expect("started");
+            sleep(moment.max(Duration::from_millis(2)));
+            // SIGKILL: no handler, no destructor.
+            child.kill().expect("killed");
+            killed += u32::from(child.wait().expect("waited").code().is_none());
+        }
+        place.run(&arguments(&out)).code(0);
+        assert_eq!(difference(&whole, &hashes(&place.path(&out))), [""; 0], "{out}");
+    }
+    assert!(killed >= 15, "only {killed} of 20 kills met a running process");
+}

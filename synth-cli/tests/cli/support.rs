@@ -1,0 +1,145 @@
+//! What the tests share: the program, a small experiment, hashes of a run.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// An experiment of a second: small images, few of them.
+pub const SMALL: &str = "\
+experiment_name: small
+image_size: 64
+real: {param_sets: 8, replications: 1}
+param_bounds:
+  base_size: [2, 12]
+  size_std: [0, 4]
+param_distributions:
+  real:
+    void_shape: {circle: 0.5, ellipse: 0.5, irregular: 0}
+    base_size: {mean: 6, std: 1}
+initial_sets: 6
+iteration_batch_size: 4
+replications_per_iteration: 2
+max_iterations: 2
+bootstrap_replicates: 19
+folds: 2
+";
+
+/// A place of its own with the program in it.
+pub struct Place(TempDir);
+
+impl Place {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    /// With the small experiment as `small.yaml`.
+    pub fn small() -> Self {
+        let place = Self::new();
+        place.write("small.yaml", SMALL);
+        place
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("created");
+        fs::write(path, content).expect("written");
+    }
+
+    /// A grey image with a pattern that depends on `kind`.
+    pub fn image(&self, name: &str, side: u32, kind: u32) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("created");
+        let pixel = |x: u32, y: u32| image::Luma([((x * (3 + kind) + y * (7 + 2 * kind)) % 200 + 20) as u8]);
+        image::GrayImage::from_fn(side, side, pixel).save(path).expect("saved");
+    }
+
+    /// The program in this place, without the caller's settings.
+    pub fn synth(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_synth"));
+        command.current_dir(self.0.path()).args(arguments);
+        for name in [
+            "SOURCE_DATE_EPOCH",
+            "SYNTH_FAILPOINT",
+            "JOB_COMPLETION_INDEX",
+            "SLURM_ARRAY_TASK_ID",
+            "RAYON_NUM_THREADS",
+        ] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Runs the program to its end.
+    pub fn run(&self, arguments: &[&str]) -> Ended {
+        Ended::new(arguments, self.synth(arguments).output().expect("started"))
+    }
+}
+
+/// What a process left.
+#[derive(Debug)]
+pub struct Ended {
+    what: String,
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ended {
+    pub fn new(arguments: &[&str], output: Output) -> Self {
+        Self {
+            what: arguments.join(" "),
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+
+    /// The same, after a look at the exit code.
+    #[track_caller]
+    pub fn code(self, expected: i32) -> Self {
+        assert_eq!(self.code, Some(expected), "synth {}\n{}\n{}", self.what, self.stdout, self.stderr);
+        self
+    }
+
+    /// The same, after a look at an error message.
+    #[track_caller]
+    pub fn says(self, parts: &[&str]) -> Self {
+        for part in parts {
+            assert!(self.stderr.contains(part), "synth {}\n`{part}` is not in\n{}", self.what, self.stderr);
+        }
+        self
+    }
+}
+
+/// Hashes of all files that a run's or dataset's manifest lists, checked against the files.
+pub fn hashes(root: &Path) -> BTreeMap<String, String> {
+    let text = fs::read_to_string(root.join("manifest.json")).expect("a manifest");
+    let manifest: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let files = manifest["files"].as_object().expect("files");
+    assert!(!files.is_empty());
+    files
+        .iter()
+        .map(|(path, entry)| {
+            let hash = blake3::hash(&fs::read(root.join(path)).expect("a listed file")).to_hex().to_string();
+            assert_eq!(entry["blake3"], hash.as_str(), "{path}");
+            (path.clone(), hash)
+        })
+        .chain([("manifest.json".to_owned(), blake3::hash(text.as_bytes()).to_hex().to_string())])
+        .collect()
+}
+
+/// The paths whose hashes differ.
+pub fn difference(a: &BTreeMap<String, String>, b: &BTreeMap<String, String>) -> Vec<String> {
+    let mut paths: Vec<String> = a.keys().chain(b.keys()).cloned().collect();
+    paths.sort();
+    paths.dedup();
+    paths.retain(|path| a.get(path) != b.get(path));
+    paths
+}
