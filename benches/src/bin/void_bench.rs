@@ -3,12 +3,13 @@
 //!
 //! ```text
 //! void_bench time PARAMS.json BASES_DIR raw|labels|png|png_labels REPEATS
-//! void_bench dump PARAMS.json BASES_DIR OUT.raw
+//! void_bench dump PARAMS.json BASES_DIR OUT SEED OUTLINE
 //! ```
 //!
 //! `PARAMS.json` is a list of parameter sets, image i from the i-th. `time` runs on one thread and
 //! prints JSON: wall and CPU seconds of each repeat, set-up left out, and the bytes made. `dump`
-//! writes the images' samples one after the other; image i stands on base i mod n.
+//! writes the images' samples one after the other to `OUT.raw` and what was drawn, as a list of
+//! labels per image, to `OUT.json`; image i stands on base i mod n.
 #![expect(clippy::print_stdout, reason = "stdout is this program's result")]
 
 use std::error::Error;
@@ -31,8 +32,13 @@ fn main() -> Outcome<()> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["time", params, bases, mode, repeats] => time(params, bases, mode, repeats.parse()?),
-        ["dump", params, bases, out] => dump(params, bases, out),
-        _ => Err("usage: void_bench time PARAMS BASES MODE REPEATS | dump PARAMS BASES OUT".into()),
+        ["dump", params, bases, out, seed, outline] => {
+            dump(&read_requests(params, seed.parse()?)?, bases, out, outline.parse()?)
+        }
+        _ => {
+            Err("usage: void_bench time PARAMS BASES MODE REPEATS | dump PARAMS BASES OUT SEED OUTLINE"
+                .into())
+        }
     }
 }
 
@@ -40,7 +46,7 @@ fn time(params: &str, bases: &str, mode: &str, repeats: usize) -> Outcome<()> {
     let labels = mode.ends_with("labels");
     let codec = mode.starts_with("png").then_some(ImagePng);
     let voids = VoidsParams { labels, ..VoidsParams::default() }.build(read_bases(bases)?)?;
-    let requests = read_requests(params)?;
+    let requests = read_requests(params, 1)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
     pool.install(|| {
         pass(&voids, codec.as_ref(), &requests[..requests.len().min(20)])?;
@@ -79,19 +85,22 @@ fn cpu_seconds() -> Outcome<f64> {
     Ok(nanoseconds as f64 * 1e-9)
 }
 
-fn dump(params: &str, bases: &str, out: &str) -> Outcome<()> {
+fn dump(requests: &[Request], bases: &str, out: &str, outline: f64) -> Outcome<()> {
     let bases = read_bases(bases)?;
     let ids: Vec<String> = bases.iter().map(|base| base.id.clone()).collect();
-    let voids = VoidsParams::default().build(bases)?;
-    let mut requests = read_requests(params)?;
+    let voids = VoidsParams { outline, ..VoidsParams::default() }.build(bases)?;
+    let mut requests = requests.to_vec();
     for (at, request) in requests.iter_mut().enumerate() {
         request.pins.insert("base_image".to_owned(), ids[at % ids.len()].clone());
     }
-    let mut bytes = Vec::new();
+    let (mut bytes, mut labels) = (Vec::new(), Vec::new());
     for sample in voids.generate(&requests)? {
-        bytes.extend_from_slice(sample?.item.as_bytes());
+        let sample = sample?;
+        bytes.extend_from_slice(sample.item.as_bytes());
+        labels.push(sample.annotations);
     }
-    Ok(fs::write(out, bytes)?)
+    fs::write(format!("{out}.raw"), bytes)?;
+    Ok(fs::write(format!("{out}.json"), serde_json::to_vec(&labels)?)?)
 }
 
 /// The grey images of a folder, by name.
@@ -105,8 +114,8 @@ fn read_bases(folder: &str) -> Outcome<Vec<BaseImage>> {
     paths.iter().map(|path| read(path)).collect()
 }
 
-fn read_requests(path: &str) -> Outcome<Vec<Request>> {
+fn read_requests(path: &str, seed: u64) -> Outcome<Vec<Request>> {
     let sets: Vec<ParameterSet> = serde_json::from_slice(&fs::read(path)?)?;
-    let seed = Seed::from_u64(1).derive("compare");
+    let seed = Seed::from_u64(seed).derive("compare");
     Ok(sets.into_iter().zip(0..).map(|(set, index)| Request::new(set, seed, index)).collect())
 }
