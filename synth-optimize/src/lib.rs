@@ -1,4 +1,16 @@
 //! Optimisers over [`synth_core::ParameterSpace`]: what to try next, given what was tried.
+//!
+//! | name | type | what it is |
+//! |---|---|---|
+//! | `gp` | [`GaussianProcessOptimizer`] | Bayesian optimisation for small mixed spaces, noise and batches |
+//! | `sobol` | [`Sobol`] | a scrambled Sobol sequence: an even first look |
+//! | `random` | [`Random`] | independent uniform draws: what must be beaten |
+//!
+//! All keep the laws of [`synth_core::Optimizer`]: pure in the history, inside the space, no set twice.
+//! [`optimizer_by_name`] makes one from its name; [`SpaceFile`] and [`TrialRecord`] are the files of
+//! `synth ask`. Worth using alone: [`GaussianProcess`] (regression over numbers and categories) and
+//! [`Encoding`] (parameter sets as points of a cube, or as features). [`calibrate`] looks for a
+//! *distribution* over parameters rather than a single set.
 
 pub mod calibrate;
 

@@ -30,6 +30,79 @@ pub fn branin_space() -> Result<ParameterSpace> {
     ])
 }
 
+/// A cube of parameters `x0`, `x1`, ….
+fn cube(dim: usize, low: f64, high: f64) -> Result<ParameterSpace> {
+    ParameterSpace::new((0..dim).map(|i| Parameter::new(format!("x{i}"), Domain::float(low, high))).collect())
+}
+
+/// The Ackley function in five dimensions, its minimum 0 moved away from the centre to
+/// `−32.768 + 65.536 (0.2 + 0.6 frac(0.37 + 0.618 i))`.
+///
+/// # Panics
+/// If `x` does not have five coordinates.
+#[must_use]
+pub fn ackley(x: &[f64]) -> f64 {
+    assert_eq!(x.len(), 5, "ackley is defined on five coordinates here");
+    let minimum = |i: usize| -32.768 + 65.536 * (0.2 + 0.6 * (0.37 + 0.618 * i as f64).fract());
+    let z: Vec<f64> = x.iter().enumerate().map(|(i, x)| x - minimum(i)).collect();
+    let square = z.iter().map(|z| z * z).sum::<f64>() / 5.0;
+    let wave = z.iter().map(|z| libm::cos(2.0 * PI * z)).sum::<f64>() / 5.0;
+    -20.0 * libm::exp(-0.2 * libm::sqrt(square)) - libm::exp(wave) + 20.0 + std::f64::consts::E
+}
+
+/// The space of [`ackley`]: `x0` to `x4` in [−32.768, 32.768].
+///
+/// # Errors
+/// Never: the space is valid.
+pub fn ackley_space() -> Result<ParameterSpace> {
+    cube(5, -32.768, 32.768)
+}
+
+/// Minimum of [`hartmann6`].
+pub const HARTMANN6_MINIMUM: f64 = -3.322_368_011_415_51;
+
+/// The Hartmann function of six parameters in [0, 1], with six local minima.
+///
+/// ```
+/// use synth_optimize::problems::{HARTMANN6_MINIMUM, hartmann6};
+/// let at = [0.20169, 0.150011, 0.476874, 0.275332, 0.311652, 0.6573];
+/// assert!((hartmann6(&at) - HARTMANN6_MINIMUM).abs() < 1e-6);
+/// ```
+///
+/// # Panics
+/// If `x` does not have six coordinates.
+#[must_use]
+pub fn hartmann6(x: &[f64]) -> f64 {
+    const HEIGHTS: [f64; 4] = [1.0, 1.2, 3.0, 3.2];
+    const WIDTHS: [[f64; 6]; 4] = [
+        [10.0, 3.0, 17.0, 3.5, 1.7, 8.0],
+        [0.05, 10.0, 17.0, 0.1, 8.0, 14.0],
+        [3.0, 3.5, 1.7, 10.0, 17.0, 8.0],
+        [17.0, 8.0, 0.05, 10.0, 0.1, 14.0],
+    ];
+    const CENTRES: [[f64; 6]; 4] = [
+        [0.1312, 0.1696, 0.5569, 0.0124, 0.8283, 0.5886],
+        [0.2329, 0.4135, 0.8307, 0.3736, 0.1004, 0.9991],
+        [0.2348, 0.1451, 0.3522, 0.2883, 0.3047, 0.6650],
+        [0.4047, 0.8828, 0.8732, 0.5743, 0.1091, 0.0381],
+    ];
+    assert_eq!(x.len(), 6, "hartmann6 is defined on six coordinates");
+    let hill = |i: usize| {
+        let exponent: f64 =
+            (0..6).map(|j| WIDTHS[i][j] * (x[j] - CENTRES[i][j]) * (x[j] - CENTRES[i][j])).sum();
+        HEIGHTS[i] * libm::exp(-exponent)
+    };
+    -(0..4).map(hill).sum::<f64>()
+}
+
+/// The space of [`hartmann6`]: `x0` to `x5`.
+///
+/// # Errors
+/// Never: the space is valid.
+pub fn hartmann6_space() -> Result<ParameterSpace> {
+    cube(6, 0.0, 1.0)
+}
+
 /// The six knobs of the void simulator, in the order of [`VoidSurrogate`].
 ///
 /// # Errors
@@ -134,7 +207,6 @@ fn derived(p: &[f64; 5]) -> (f64, f64) {
 }
 
 /// Drawn with NumPy, seed 90,000 + index; in the order of [`void_space`].
-#[expect(clippy::excessive_precision, reason = "printed by Python so that they read back exactly")]
 const TRUTHS: [(&str, i64, f64, f64, f64, f64); 20] = [
     ("irregular", 12, 26.69293995318056, 0.5369287043295807, 4.557144191470082, 0.3822713582434779),
     ("ellipse", 10, 15.753834352502803, 0.5794283983463908, 9.272238666620932, 0.40502531220344806),

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use synth_core::{Optimizer, ParameterSet, ParameterSpace, Seed, Trial};
-use synth_optimize::problems::{BRANIN_MINIMUM, VoidSurrogate, branin, branin_space, void_space};
+use synth_optimize::problems::{BRANIN_MINIMUM, VoidSurrogate, ackley, branin, branin_space, void_space};
 use synth_optimize::{GpParams, Noise, RandomParams, SobolParams};
 
 const SEEDS: u64 = 5;
@@ -53,10 +53,41 @@ fn finds_the_hidden_void_parameters() {
     assert!(gp < 4e-6 && gp < 1e-3 * random, "gp {gp:e}, random {random:e}");
 }
 
+/// Under noise the lowest value seen is luck: judged is the set with the lowest predicted mean.
+#[test]
+fn finds_the_minimum_under_noise_and_knows_how_good_it_is() {
+    let space = branin_space().expect("valid");
+    let gp = GpParams::default().with_noise(Noise::Present).build(space).expect("valid");
+    let f =
+        |set: &ParameterSet| branin(set.float("x").expect("x"), set.float("y").expect("y")) - BRANIN_MINIMUM;
+    let mut regrets = Vec::new();
+    for s in 0..SEEDS {
+        let seed = Seed::from_u64(s);
+        let mut noise = seed.derive("noise").stream(0);
+        let mut trials = start(gp.space(), seed, &|set| f(set));
+        trials.iter_mut().for_each(|t| t.value = t.value.map(|v| v + 2.0 * noise.normal()));
+        for _ in 0..6 {
+            let proposals = gp.suggest(&trials, 8, seed).expect("suggests").proposals;
+            let measured = proposals
+                .into_iter()
+                .map(|p| Trial::ok(p.params.clone(), f(&p.params) + 2.0 * noise.normal()));
+            trials.extend(measured);
+        }
+        let last = &gp.suggest(&trials, 1, seed).expect("suggests").proposals[0];
+        regrets.push(f(&last.params));
+        let (mean, std) = (last.mean.expect("a model"), last.std.expect("a model"));
+        assert!((mean - f(&last.params)).abs() < 5.0 * std + 1.0, "{last:?}");
+    }
+    regrets.sort_by(f64::total_cmp);
+    // The noise of one value is 2, the range of Branin some 300.
+    assert!(regrets[2] < 0.7, "{regrets:?}");
+}
+
 #[derive(Deserialize)]
 struct Goldens {
     void_surrogate: Vec<Case>,
     branin: Vec<[f64; 3]>,
+    ackley: Vec<[f64; 6]>,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +102,9 @@ fn problems_equal_their_python_originals() {
     let goldens: Goldens = serde_json::from_str(include_str!("goldens/goldens.json")).expect("goldens read");
     for [x, y, value] in goldens.branin {
         assert!((branin(x, y) - value).abs() < 1e-12 * value.abs());
+    }
+    for case in goldens.ackley {
+        assert!((ackley(&case[..5]) - case[5]).abs() < 1e-13 * case[5]);
     }
     let set = |p: &[f64]| {
         ParameterSet::new()

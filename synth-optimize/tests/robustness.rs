@@ -71,7 +71,8 @@ fn survives_a_constant_objective() {
 #[test]
 fn survives_nan_and_infinite_values() {
     let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
-    let value = |i: usize, set: &ParameterSet| if i % 2 == 0 { odd[i / 2 % 3] } else { slope(i, set) };
+    let value =
+        |i: usize, set: &ParameterSet| if i.is_multiple_of(2) { odd[i / 2 % 3] } else { slope(i, set) };
     ask(&mixed(), &history(&mixed(), 24, value), 8);
     ask(&mixed(), &history(&mixed(), 24, |i, _| odd[i % 3]), 8);
 }
@@ -169,7 +170,7 @@ fn survives_values_at_the_ends_of_the_range() {
         let noisy: Vec<Trial> = history(&mixed(), 20, values).into_iter().map(huge_noise).collect();
         ask(&mixed(), &noisy, 4);
     }
-    ask(&mixed(), &history(&mixed(), 20, |i, _| if i % 2 == 0 { 1e300 } else { -1e300 }), 8);
+    ask(&mixed(), &history(&mixed(), 20, |i, _| if i.is_multiple_of(2) { 1e300 } else { -1e300 }), 8);
     ask(&mixed(), &history(&mixed(), 20, |i, set| if i == 3 { 1e300 } else { slope(i, set) }), 8);
 }
 

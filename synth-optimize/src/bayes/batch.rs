@@ -52,9 +52,12 @@ pub(crate) struct Batch<'a> {
     chosen: Vec<Proposal>,
 }
 
+/// Every climb, and from how many candidates, while predictions are cheap.
 const EFFORT: Effort = Effort { iterations: 24, rounds: 2, levels: 4 };
-/// Candidates from which climbs start.
 const CLIMBS: usize = 3;
+/// From this many points on a prediction is dear, and the model good enough for shorter climbs.
+const MANY: usize = 300;
+const EFFORT_OF_MANY: Effort = Effort { iterations: 10, rounds: 1, levels: 2 };
 /// Log probability of giving a value from which on a point is not doubted.
 const LOG_SURE: f64 = -0.1;
 /// A discrete space up to this size is looked at whole.
@@ -89,11 +92,11 @@ impl<'a> Batch<'a> {
 
     /// Chooses up to `n` points.
     pub(crate) fn choose(mut self, n: usize) -> Result<Suggestion> {
-        if self.params.acquisition == Acquisition::Thompson {
-            return self.choose_by_draws(n);
-        }
         while self.chosen.len() < n {
             let (member, goal) = self.turn();
+            if self.params.acquisition == Acquisition::Thompson && goal != Goal::Mean {
+                return self.choose_by_draws(n);
+            }
             let surface = self.surface(member, goal);
             let mut found = self.climbs(member, &surface);
             found.sort_by(|a, b| b.score.total_cmp(&a.score));
@@ -132,8 +135,10 @@ impl<'a> Batch<'a> {
         let mut found: Vec<Found> =
             self.candidates.iter().zip(&self.members[member].forecasts).map(score).collect();
         found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        let (effort, climbs) =
+            if surface.process.len() < MANY { (EFFORT, CLIMBS) } else { (EFFORT_OF_MANY, 1) };
         let ends: Vec<Found> =
-            found.iter().take(CLIMBS).map(|f| climb(surface, &f.at.unit, EFFORT)).collect();
+            found.iter().take(climbs).map(|f| climb(surface, &f.at.unit, effort)).collect();
         found.extend(ends);
         found
     }
@@ -247,7 +252,7 @@ impl<'a> Batch<'a> {
             }
         }
         open.truncate(400);
-        let draws = self.draws(&open, n)?;
+        let draws = self.draws(&open, n - self.chosen.len())?;
         for draw in draws {
             let mut order: Vec<usize> = (0..open.len()).collect();
             order.sort_by(|a, b| draw[*a].total_cmp(&draw[*b]).then(a.cmp(b)));

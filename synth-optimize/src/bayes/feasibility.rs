@@ -39,10 +39,11 @@ impl Feasibility {
         let observations = Observations::new(&labels, None)?;
         let start = plausible_kernel(&space.columns, KernelFamily::Matern52, 0.25);
         let (mut kernel, mut noise) = (start.clone(), LABEL_NOISE);
-        if worked.len().min(failed.len()) >= LABELS_TO_LEARN && !space.columns.is_empty() {
-            if let Some(found) = fit(&inputs, &observations, Noise::Present, &[(start, LABEL_NOISE)], 30)? {
-                (kernel, noise) = (found.kernel, found.noise_variance.max(LABEL_NOISE));
-            }
+        let learnable = worked.len().min(failed.len()) >= LABELS_TO_LEARN && !space.columns.is_empty();
+        let starts = [(start, LABEL_NOISE)];
+        let iterations = if learnable { 30 } else { 0 };
+        if let Some(found) = fit(&inputs, &observations, Noise::Present, &starts, iterations)? {
+            (kernel, noise) = (found.kernel, found.noise_variance.max(LABEL_NOISE));
         }
         // Far from everything tried, the odds are those of the trials so far.
         let odds = (worked.len() as f64 - failed.len() as f64) / (inputs.n as f64 + 1.0);

@@ -94,10 +94,11 @@ fn fit_family(
         let Some(found) = fit(&some, &observations, noise, &starts, iterations)? else { continue };
         let jacobian = warp.log_jacobian() * used.len() as f64 / measured.len() as f64;
         let evidence = found.log_posterior + jacobian - WARP_PENALTY * at as f64;
-        if best.as_ref().is_none_or(|b| evidence > b.evidence) {
-            best =
-                Some(Fitted { evidence, kernel: found.kernel, noise_variance: found.noise_variance, warp });
+        if best.as_ref().is_some_and(|b| evidence <= b.evidence) {
+            break;
         }
+        let (kernel, noise_variance) = (found.kernel, found.noise_variance);
+        best = Some(Fitted { evidence, kernel, noise_variance, warp });
     }
     Ok(best)
 }

@@ -83,7 +83,68 @@ impl GpParams {
     }
 }
 
-/// Bayesian optimisation with a Gaussian process over numbers, whole numbers and categories.
+/// Bayesian optimisation with Gaussian processes over numbers, whole numbers, categories, simplices and
+/// conditional parameters; minimises.
+///
+/// What one call does:
+///
+/// 1. **Data.** Trials of the same set are joined to their mean; their scatter and the standard errors
+///    become noise variances. Trials that failed or gave no finite value teach where trials fail.
+/// 2. **Outcomes** are bent by `ln(1 + a z)/a` (a of 0, 1, 10 or 100 by the likelihood, so that values
+///    over orders of magnitude fit into one process) and standardised.
+/// 3. **Two models** are fitted, one per family ([`KernelFamily`](crate::KernelFamily)), by maximum a posteriori with
+///    analytic gradients ([`GaussianProcess`](crate::GaussianProcess); kernel: [`Kernel`](crate::Kernel)). The more probable one leads.
+/// 4. **The batch** grows point by point. First each model's own minimum of the mean
+///    ([`GpParams::exploit`]), then, the models taking turns, the maximum of the acquisition given the
+///    points chosen so far, whose values each model believes to be its own predictions ("Kriging
+///    believer", Ginsbourger et al. 2010). Turns matter: what one model holds for certain the other
+///    still doubts, so a batch does not pile up on one spot. Pending trials are believed likewise.
+/// 5. **Search.** Scrambled Sobol points and steps of many sizes from the best points; from the best of
+///    them L-BFGS climbs with whole numbers let loose, then held in their slots, and through the neighbours in
+///    the discrete columns. What is scored and proposed in the end stands on whole numbers. A
+///    category of many levels is never enumerated; a discrete space of up to 2,048 sets is looked at whole.
+/// 6. **Failures** multiply the acquisition by the cubed probability of giving a value.
+///
+/// Before [`GpParams::initial_trials`] points are known it proposes the scrambled Sobol sequence. No set
+/// is proposed twice, also under noise.
+///
+/// Cost of a batch of 8 in six mixed parameters, CPU time on one core of an AMD EPYC shared with other work
+/// (bench `optimizers`): 8 ms at 16 trials, 32 ms at 56, 85 ms at 96; hyper-parameters are fitted to at most 160 trials.
+/// Median simple regret of 20 seeds after 16 Sobol points and ten batches of 8, beside random search:
+/// Branin 7e-9 (0.3), the mixed void surrogate 4e-9 (0.2), shifted Ackley-5 5.1 (18), Hartmann-6 0.06 (1.4;
+/// half the seeds end in the second-best of its minima).
+///
+/// What was tried and did not help: the dimension-scaled prior of Hvarfner et al. as published (it
+/// switches columns off at 16 points), one model for the whole batch (points piled up within 1e-5 of
+/// each other), four starts of the fit in place of two, a bound on short length scales.
+///
+/// # Examples
+/// ```
+/// use synth_core::{Domain, Optimizer, Parameter, ParameterSpace, Seed, Trial};
+/// use synth_optimize::{GpParams, Noise};
+/// let space = ParameterSpace::new(vec![
+///     Parameter::new("x", Domain::float(-2.0, 2.0)),
+///     Parameter::new("n", Domain::int(0, 9)),
+/// ])?;
+/// let gp = GpParams::default().with_noise(Noise::None).build(space)?;
+/// let mut trials = Vec::new();
+/// for _ in 0..5 {
+///     for proposal in gp.suggest(&trials, 6, Seed::from_u64(1))?.proposals {
+///         let (x, n) = (proposal.params.float("x")?, proposal.params.float("n")?);
+///         trials.push(Trial::ok(proposal.params, (x - 0.3).powi(2) + 0.1 * (n - 7.0).powi(2)));
+///     }
+/// }
+/// let best = trials.iter().filter_map(|trial| trial.value).fold(f64::INFINITY, f64::min);
+/// assert!(best < 1e-6);
+/// assert!(GpParams { candidates: 0, ..GpParams::default() }.build(gp.space().clone()).is_err());
+/// # Ok::<(), synth_core::Error>(())
+/// ```
+///
+/// # References
+/// Ament et al. 2023 (LogEI), <https://arxiv.org/abs/2310.20708>; Hvarfner et al. 2024 (length-scale
+/// priors), <https://arxiv.org/abs/2402.02229>; Ru et al. 2020 (sum and product of categorical and
+/// numeric kernels), <https://arxiv.org/abs/1906.08878>; Ginsbourger, Le Riche & Carraro 2010, "Kriging is
+/// well-suited to parallelize optimization".
 #[derive(Clone, Debug)]
 pub struct GaussianProcessOptimizer {
     params: GpParams,

@@ -7,7 +7,7 @@
 - "mixed": the same for the kernel with categories, from its formula in plain NumPy (explicit
   inverse), with the gradient by mpmath differentiation of the same formula at 40 digits.
 - "log_ei", "log_cdf": mpmath at 60 digits.
-- "void_surrogate": values of problems.py (pass its folder as the first argument) at drawn points.
+- "void_surrogate", "branin", "ackley": values of problems.py (pass its folder as the first argument) at drawn points.
 """
 import json
 import sys
@@ -99,15 +99,17 @@ def void_surrogate(folder):
                   for _ in range(3)]
         out.append(dict(truth=problem.t, points=points, values=[problem.evaluate(p, 0) for p in points]))
     xs = np.random.default_rng(1).uniform([-5, 0], [10, 15], (5, 2))
-    return out, [[*map(float, x), float(problems.branin(x))] for x in xs]
+    ys = np.random.default_rng(2).uniform(-32.768, 32.768, (5, 5))
+    return (out, [[*map(float, x), float(problems.branin(x))] for x in xs],
+            [[*map(float, x), float(problems.ackley(x))] for x in ys])
 
 
 if __name__ == "__main__":
     mp.mp.dps = 60
     tail = tails()
     mp.mp.dps = 40
-    surrogate, branin = void_surrogate(sys.argv[1])
+    surrogate, branin, ackley = void_surrogate(sys.argv[1])
     json.dump(dict(sklearn=[sklearn_case("rbf", 1, 12, 5, 3), sklearn_case("matern52", 2, 15, 4, 4)],
                    mixed=[mixed_case("rbf", 3), mixed_case("matern52", 4)], tails=tail,
-                   void_surrogate=surrogate, branin=branin), sys.stdout, indent=1)
+                   void_surrogate=surrogate, branin=branin, ackley=ackley), sys.stdout, indent=1)
     print()
