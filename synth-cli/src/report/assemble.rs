@@ -266,7 +266,8 @@ fn number(x: f64) -> String {
 }
 
 fn percent(share: f64) -> String {
-    format!("{:.0} %", 100.0 * share)
+    let digits = usize::from(share < 0.1);
+    format!("{:.digits$} %", 100.0 * share)
 }
 
 fn sentence(text: &str) -> String {
