@@ -2,71 +2,83 @@
 
 use image::DynamicImage;
 
-use super::curvature::curvature;
-use super::filter::{blur, halve};
+use super::bending::bending;
+use super::corners::corner_ratios;
+use super::filter::halve;
 use super::levels::Levels;
-use super::morphology::Morphology;
-use super::orientation::{oriented, structure};
+use super::morphology::closing_sizes;
+use super::orientation::{harmonics, places, strengths};
 use super::plane::{Plane, plane_from_image};
+use super::scales::{Scales, quantile};
+use super::spots::spots;
 use super::texture::binary_patterns;
 
 /// Length of a row.
-pub(super) const DIM: usize = 189;
+pub(super) const DIM: usize = 229;
+/// Side of the plane that every image is resampled to, px.
+pub(super) const SIDE: usize = 128;
 
-/// Appends blocks, each multiplied by its weight.
-#[derive(Debug, Default)]
-struct Row {
-    values: Vec<f32>,
-}
+const INTENSITY: Levels = Levels { first: 0.05, step: 0.05, count: 19 };
+const CONTRAST: Levels = Levels { first: -1.3, step: 0.1, count: 20 };
 
-impl Row {
-    fn push(&mut self, weight: f32, block: impl IntoIterator<Item = f32>) {
-        self.values.extend(block.into_iter().map(|value| weight * value));
-    }
+/// What each block is multiplied by; see the table in the module's documentation.
+mod weight {
+    pub(super) const INTENSITY: f32 = 0.4;
+    pub(super) const CONTRAST: f32 = 1.5;
+    pub(super) const LAYOUT: f32 = 0.5;
+    pub(super) const SIZES: f32 = 1.7;
+    pub(super) const HALF_DEPTH_SIZES: f32 = 1.1;
+    pub(super) const CORNERS: f32 = 9.0;
+    pub(super) const CURVATURE: f32 = 0.9;
+    pub(super) const CURVATURE_SPREAD: f32 = 2.3;
+    pub(super) const DIRECTIONS: f32 = 4.2;
+    pub(super) const HARMONICS: f32 = 1.0;
+    pub(super) const STRENGTHS: f32 = 1.2;
+    pub(super) const PLACES: f32 = 0.5;
+    pub(super) const SPOTS: f32 = 3.4;
+    pub(super) const PATTERNS: f32 = 2.4;
 }
 
 pub(super) fn describe(image: &DynamicImage) -> Vec<f32> {
-    let plane = plane_from_image(image, 128);
-    let mut row = Row::default();
-    let intensity = Levels { first: 0.05, step: 0.05, count: 19 };
-    row.push(1.0, intensity.soft_cdf(plane.data.iter().copied()));
-    let contrast = contrast(&plane);
-    let fine = blur(&contrast);
-    let half = halve(&fine);
-    let half_smooth = blur(&half);
-    let quarter = halve(&half_smooth);
-    let quarter_smooth = blur(&quarter);
-    let sixteenth = halve(&blur(&halve(&quarter_smooth)));
-    let levels = Levels { first: -1.3, step: 0.1, count: 20 };
-    row.push(3.0, levels.soft_cdf(quarter.data.iter().copied()));
-    row.push(1.0, halve(&sixteenth).data);
-    let mut morphology = Morphology::default();
-    row.push(8.0, morphology.spectrum(&half, &[1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 19, 24]));
-    for plane in [&fine, &half_smooth, &quarter_smooth] {
-        row.push(3.0, oriented(plane).harmonics);
-        row.push(4.0, binary_patterns(plane));
+    let luminance = plane_from_image(image, SIDE);
+    let scales = Scales::of(&luminance);
+    let bending = bending(&scales.fine);
+    let mut row = Row(Vec::with_capacity(DIM));
+    row.push(weight::INTENSITY, INTENSITY.soft_cdf(luminance.data.iter().copied()));
+    row.push(weight::CONTRAST, CONTRAST.soft_cdf(scales.quarter.data.iter().copied()));
+    row.push(weight::LAYOUT, halve(&halve(&scales.eighth_smooth)).data);
+    row.push(weight::SIZES, closing_sizes(&scales.half));
+    row.push(weight::HALF_DEPTH_SIZES, closing_sizes(&cut_at_half_depth(&scales.half_smooth)));
+    row.push(weight::CORNERS, corner_ratios(&scales.sharp));
+    row.push(weight::CURVATURE, bending.curvature);
+    row.push(weight::CURVATURE_SPREAD, bending.spread);
+    row.push(weight::DIRECTIONS, bending.directions);
+    row.push(weight::HARMONICS, harmonics(&scales.fine));
+    row.push(weight::STRENGTHS, strengths(&scales.half_smooth));
+    row.push(weight::PLACES, places(&scales.half_smooth));
+    row.push(weight::SPOTS, spots(&scales));
+    for plane in [&scales.fine, &scales.half_smooth, &scales.quarter_smooth] {
+        row.push(weight::PATTERNS, binary_patterns(plane));
     }
-    let tensor = structure(&fine, 2);
-    let strength = Levels { first: 0.015, step: 0.015, count: 10 };
-    row.push(3.0, strength.soft_cdf(tensor.iter().map(|pair| pair.0)));
-    row.push(3.0, strength.soft_cdf(tensor.iter().map(|pair| pair.1)));
-    let ratio = Levels { first: 0.1, step: 0.1, count: 9 };
-    row.push(3.0, ratio.weighted_soft_cdf(tensor.iter().map(|&(a, b)| (b / (a + 1e-3), a))));
-    let magnitude = Levels { first: 0.02, step: 0.02, count: 16 };
-    row.push(3.0, magnitude.soft_cdf(oriented(&half_smooth).magnitudes.into_iter()));
-    let bend = Levels { first: -0.9, step: 0.1, count: 19 };
-    let bends = curvature(&blur(&fine));
-    let bounded = |k: f32| k / (k.abs() + 0.1);
-    row.push(2.0, bend.weighted_soft_cdf(bends.iter().map(|&(k, w)| (bounded(k), w))));
-    row.push(2.0, bend.weighted_soft_cdf(bends.iter().map(|&(k, w)| (bounded(k), w * bounded(k).abs()))));
-    row.values
+    row.0
 }
 
-/// ln(v + 1/32) less its median.
-fn contrast(plane: &Plane) -> Plane {
-    let logs = plane.map(|value| libm::logf(value + 1.0 / 32.0));
-    let mut sorted = logs.data.clone();
-    let (_, median, _) = sorted.select_nth_unstable_by(plane.data.len() / 2, f32::total_cmp);
-    let median = *median;
-    logs.map(|value| value - median)
+struct Row(Vec<f32>);
+
+impl Row {
+    fn push(&mut self, weight: f32, block: impl IntoIterator<Item = f32>) {
+        self.0.extend(block.into_iter().map(|value| weight * value));
+    }
+}
+
+/// 0 in the dark parts and 1 elsewhere, soft: cut half way from the median, which is 0, to the level
+/// d below which the darkest 2 % lie.
+///
+/// ```text
+/// clamp((v − d/2) · 4 / (|d| + 0.1) + ½, 0, 1)
+/// ```
+fn cut_at_half_depth(plane: &Plane) -> Plane {
+    let depth = quantile(plane, 0.02);
+    let slope = 4.0 / (depth.abs() + 0.1);
+    plane.map(|value| ((value - 0.5 * depth) * slope + 0.5).clamp(0.0, 1.0))
 }

@@ -51,7 +51,7 @@ const PREPROCESSING: &str = "luma-area-128";
 ///
 /// # Shapes
 /// - input: any [`DynamicImage`] of at least 16 px a side
-/// - output: `[n, 189]`, float32, each block scaled to a spread of about 1
+/// - output: `[n, 229]`, float32, each block scaled to a spread of about 1
 ///
 /// # Examples
 /// ```

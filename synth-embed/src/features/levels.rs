@@ -43,22 +43,6 @@ impl Levels {
             })
             .collect()
     }
-
-    /// Number of the first level at or above the value: 0 … `count`.
-    pub(super) fn index(self, value: f32) -> usize {
-        // A value exactly on a level belongs to it; ceil by truncation, so no libm is needed.
-        let position = (value - self.first) / self.step;
-        if position <= 0.0 {
-            return 0;
-        }
-        let floor = position as usize;
-        (if floor as f32 == position { floor } else { floor + 1 }).min(self.count)
-    }
-}
-
-/// Linear for small values, a square root for large ones, odd: x / √(1 + |x| / knee).
-pub(super) fn compress(x: f32, knee: f32) -> f32 {
-    x / (1.0 + x.abs() / knee).sqrt()
 }
 
 #[cfg(test)]
@@ -74,11 +58,5 @@ mod tests {
         assert_eq!(cdf, [0.0, 0.375, 0.5]);
         assert_eq!(LEVELS.soft_cdf(std::iter::once(-5.0)), [1.0, 1.0, 1.0]);
         assert_eq!(LEVELS.soft_cdf(std::iter::empty()), [0.0, 0.0, 0.0]);
-    }
-
-    #[test]
-    fn index_is_the_first_level_not_below() {
-        let found = [-1.0, 0.0, 0.1, 1.0, 2.0, 2.1].map(|value| LEVELS.index(value));
-        assert_eq!(found, [0, 0, 1, 1, 2, 3]);
     }
 }
