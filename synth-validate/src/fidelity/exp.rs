@@ -2,7 +2,7 @@
 
 /// `1/ln 2`, and `ln 2` cut in two so that `k · LN2_HIGH` is exact for the exponents that occur.
 const LOG2_E: f64 = std::f64::consts::LOG2_E;
-const LN2_HIGH: f64 = 6.931_471_803_691_238_2e-1;
+const LN2_HIGH: f64 = 6.931_471_803_691_238e-1;
 const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
 
 /// `1.5 · 2⁵²`: adding it rounds to the nearest integer, which then stands in the lowest bits.

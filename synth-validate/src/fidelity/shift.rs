@@ -11,7 +11,7 @@ use super::quadratic::Quadratic;
 /// Level of the test and the share of repetitions in which it must find the difference.
 pub(crate) const LEVEL: f64 = 0.05;
 const POWER: f64 = 0.8;
-/// Simulated repetitions: relabellings of the data at hand, one side of each moved.
+/// Simulated repetitions in all kept blocks: relabellings of the data at hand, one side of each moved.
 const REPETITIONS: usize = 60;
 /// Blocks kept for it where the test has more; each holds a matrix of pairs.
 pub(crate) const KEPT_BLOCKS: usize = 4;
@@ -46,8 +46,9 @@ pub(crate) fn smallest_shift(
     if matches!(form.function, PairFunction::Cubic { .. }) {
         return None;
     }
-    let critical = null.quantiles.iter().find(|quantile| quantile.0 == 1.0 - LEVEL)?.1;
-    let moves: Vec<Moves<'_>> = kept.iter().map(|kept| Moves::new(kept, axis)).collect();
+    let critical = null.quantiles.iter().find(|(level, _)| (level + LEVEL - 1.0).abs() < 1e-9)?.1;
+    let each = REPETITIONS.div_ceil(kept.len().max(1));
+    let moves: Vec<Moves<'_>> = kept.iter().map(|kept| Moves::new(kept, form, axis, each)).collect();
     let detects = |shift: f64| {
         let values: Vec<f64> =
             moves.iter().flat_map(|moves| moves.statistics(form, shift * axis.std)).collect();
@@ -87,42 +88,55 @@ fn lower_value(values: &[f64], blocks: usize) -> f64 {
 
 /// Relabellings of one block, ready to be moved apart.
 struct Moves<'a> {
-    kept: &'a KeptBlock<'a>,
+    pairs: &'a BlockPairs,
     /// Position of each pooled row along the axis.
     scores: Vec<f64>,
-    labelings: Vec<usize>,
+    repetitions: Vec<Repetition>,
+}
+
+/// One relabelling: the rows on each side, and the statistic but for its cross pairs.
+struct Repetition {
+    x: Vec<usize>,
+    y: Vec<usize>,
+    within: f64,
 }
 
 impl<'a> Moves<'a> {
-    fn new(kept: &'a KeptBlock<'a>, axis: &PrincipalAxis) -> Self {
+    fn new(kept: &'a KeptBlock<'a>, form: &Quadratic, axis: &PrincipalAxis, repetitions: usize) -> Self {
         let scores = axis.scores(kept.pairs.rows.view());
+        let mut moves = Self { pairs: &kept.pairs, scores, repetitions: Vec::new() };
         // The observed labels come first and are no relabelling.
-        let labelings = (1..kept.statistics.len()).take(REPETITIONS).collect();
-        Self { kept, scores, labelings }
+        let numbers: Vec<usize> = (1..kept.statistics.len()).take(repetitions).collect();
+        moves.repetitions = numbers
+            .par_iter()
+            .map(|&number| {
+                let labels = kept.block.row_labels(number);
+                let side = |wanted| (0..labels.len()).filter(|&row| labels[row] == wanted).collect();
+                let mut repetition = Repetition { x: side(true), y: side(false), within: 0.0 };
+                let cross = moves.cross_mean(form, &repetition, 0.0);
+                repetition.within = kept.statistics[number] + 2.0 * form.scale * cross;
+                repetition
+            })
+            .collect();
+        moves
     }
 
     /// The statistics when the y side is moved by `by` along the axis. Distances within a side do
     /// not change, so only the mean over cross pairs does.
     fn statistics(&self, form: &Quadratic, by: f64) -> Vec<f64> {
-        self.labelings
-            .par_iter()
-            .map(|&number| {
-                let labels = self.kept.block.row_labels(number);
-                let change = self.cross_mean(form, &labels, by) - self.cross_mean(form, &labels, 0.0);
-                self.kept.statistics[number] - 2.0 * form.scale * change
-            })
-            .collect()
+        let moved = |repetition: &Repetition| {
+            repetition.within - 2.0 * form.scale * self.cross_mean(form, repetition, by)
+        };
+        self.repetitions.par_iter().map(moved).collect()
     }
 
-    fn cross_mean(&self, form: &Quadratic, labels: &[bool], by: f64) -> f64 {
-        let side =
-            |wanted: bool| -> Vec<usize> { (0..labels.len()).filter(|&i| labels[i] == wanted).collect() };
-        let (x, y) = (side(true), side(false));
+    fn cross_mean(&self, form: &Quadratic, repetition: &Repetition, by: f64) -> f64 {
+        let Repetition { x, y, .. } = repetition;
         let mut values = vec![0.0; y.len()];
         let mut total = 0.0;
-        for &i in &x {
-            let squared = self.kept.pairs.squared.row(i);
-            for (value, &j) in values.iter_mut().zip(&y) {
+        for &i in x {
+            let squared = self.pairs.squared.row(i);
+            for (value, &j) in values.iter_mut().zip(y) {
                 // |x − (y + by·u)|² = |x − y|² − 2 by (x − y)·u + by².
                 let moved = squared[j] - 2.0 * by * (self.scores[i] - self.scores[j]) + by * by;
                 *value = moved.max(0.0);
