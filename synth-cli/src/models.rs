@@ -5,8 +5,9 @@ use std::path::Path;
 use image::DynamicImage;
 use ndarray::Array2;
 use synth_core::{Embedder, Error, Result};
-use synth_embed::FeaturesParams;
+use synth_embed::{Features, FeaturesParams};
 use synth_export::LoadedImage;
+use synth_optimize::calibrate::FeatureBlock;
 
 use crate::config::nearest;
 
@@ -47,9 +48,12 @@ pub(crate) fn hint(name: &str) -> String {
 }
 
 /// Names of the parts of an embedding, for the description of what is missed.
-pub(crate) fn blocks(name: &str) -> Vec<synth_optimize::calibrate::FeatureBlock> {
-    let _ = name;
-    Vec::new()
+pub(crate) fn blocks(name: &str) -> Vec<FeatureBlock> {
+    if name != "features" {
+        return Vec::new();
+    }
+    let named = Features::blocks().into_iter();
+    named.map(|(name, columns)| FeatureBlock { name: name.to_owned(), columns }).collect()
 }
 
 /// Embeds images that came from files below `root`.
