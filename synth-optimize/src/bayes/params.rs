@@ -109,7 +109,8 @@ impl GpParams {
 /// is proposed twice, also under noise.
 ///
 /// Cost of a batch of 8 in six mixed parameters, CPU time on one core of an AMD EPYC shared with other work
-/// (bench `optimizers`): 8 ms at 16 trials, 32 ms at 56, 85 ms at 96; hyper-parameters are fitted to at most 160 trials.
+/// (bench `optimizers`): 8 ms at 16 trials, 26 ms at 56, 68 ms at 96, 0.22 s at 300, 0.72 s at 1,000;
+/// hyper-parameters are fitted to at most 160 trials.
 /// Median simple regret of 20 seeds after 16 Sobol points and ten batches of 8, beside random search:
 /// Branin 7e-9 (0.3), the mixed void surrogate 4e-9 (0.2), shifted Ackley-5 5.1 (18), Hartmann-6 0.06 (1.4;
 /// half the seeds end in the second-best of its minima).

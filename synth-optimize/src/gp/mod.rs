@@ -6,6 +6,7 @@ mod kernel;
 mod likelihood;
 mod observations;
 mod process;
+mod standardisation;
 
 pub use fit::Noise;
 pub use kernel::{Column, Kernel, KernelFamily};
@@ -16,4 +17,5 @@ pub(crate) use fit::{MEAN_VARIANCE, fit, plausible_kernel, starting_kernels, sta
 pub(crate) use kernel::Inputs;
 pub(crate) use likelihood::MeanRule;
 pub(crate) use observations::Observations;
-pub(crate) use process::{Scratch, Standardisation};
+pub(crate) use process::Scratch;
+pub(crate) use standardisation::Standardisation;

@@ -1,3 +1,7 @@
+mod posterior;
+
+pub(crate) use posterior::Scratch;
+
 use ndarray::{Array1, Array2, ArrayView2};
 use synth_core::{Error, Result, Seed};
 
@@ -6,6 +10,7 @@ use super::fit::{self, MEAN_VARIANCE, Noise};
 use super::kernel::{Column, Covariance, Inputs, Kernel, KernelFamily};
 use super::likelihood::{MeanRule, Pairs, likelihood, mean_of};
 use super::observations::Observations;
+use super::standardisation::Standardisation;
 
 /// Marginal means and variances of the latent function.
 #[derive(Clone, Debug, PartialEq)]
@@ -335,116 +340,6 @@ impl GaussianProcess {
     }
 }
 
-/// What the optimiser needs beyond the public face.
-impl GaussianProcess {
-    /// Mean and variance of f at a point; `k` is scratch of at least [`len`](Self::len).
-    pub(crate) fn posterior(&self, point: Point<'_>, k: &mut [f64]) -> (f64, f64) {
-        let k = &mut k[..self.len()];
-        self.covariance.row(point, &self.inputs, k);
-        let mean = self.mean + dot(k, &self.alpha);
-        self.factor.solve_lower(k);
-        (mean, (self.covariance.variance - dot(k, k)).max(0.0))
-    }
-
-    /// Mean, variance and their gradients with respect to the numbers of a point.
-    pub(crate) fn posterior_gradient(&self, point: Point<'_>, scratch: &mut Scratch) -> (f64, f64) {
-        let n = self.len();
-        scratch.resize(n, point.0.len());
-        let Scratch { k, slopes, weights, mean_gradient, variance_gradient } = scratch;
-        self.covariance.row_with_slopes(point, &self.inputs, k, slopes);
-        let mean = self.mean + dot(k, &self.alpha);
-        self.covariance.add_gradient(point.0, &self.inputs, slopes, &self.alpha, mean_gradient);
-        weights.copy_from_slice(k);
-        self.factor.solve_lower(weights);
-        let variance = self.covariance.variance - dot(weights, weights);
-        self.factor.solve_upper(weights);
-        weights.iter_mut().for_each(|w| *w *= -2.0);
-        self.covariance.add_gradient(point.0, &self.inputs, slopes, weights, variance_gradient);
-        (mean, variance.max(0.0))
-    }
-
-    /// Mean and its gradient alone: linear in the number of observations.
-    pub(crate) fn mean_gradient(&self, point: Point<'_>, scratch: &mut Scratch) -> f64 {
-        scratch.resize(self.len(), point.0.len());
-        let Scratch { k, slopes, mean_gradient, .. } = scratch;
-        self.covariance.row_with_slopes(point, &self.inputs, k, slopes);
-        self.covariance.add_gradient(point.0, &self.inputs, slopes, &self.alpha, mean_gradient);
-        self.mean + dot(k, &self.alpha)
-    }
-
-    pub(crate) fn covariance_function(&self) -> &Covariance {
-        &self.covariance
-    }
-
-    /// L⁻¹ k(X, p) for each point.
-    pub(crate) fn whitened_rows(&self, points: &Inputs) -> Vec<Vec<f64>> {
-        (0..points.n).map(|i| self.whitened_row((points.numbers_of(i), points.levels_of(i)))).collect()
-    }
-
-    pub(crate) fn whitened_row(&self, point: Point<'_>) -> Vec<f64> {
-        let mut k = vec![0.0; self.len()];
-        self.covariance.row(point, &self.inputs, &mut k);
-        self.factor.solve_lower(&mut k);
-        k
-    }
-
-    /// Mean from a whitened row: m + (L⁻¹k)·(L⁻¹r).
-    pub(crate) fn mean_from(&self, whitened_row: &[f64]) -> f64 {
-        self.mean + dot(whitened_row, &self.whitened)
-    }
-
-    /// Adds an observation with the learned noise, hyper-parameters kept.
-    pub(crate) fn push(&mut self, point: Point<'_>, value: f64, noise: f64) {
-        let row = self.whitened_row(point);
-        // A point on top of another must not turn the factor into noise.
-        let floor = 1e-14 * self.covariance.variance;
-        self.factor.push(&row, self.covariance.variance + noise, floor.max(f64::MIN_POSITIVE));
-        let n = self.factor.len();
-        let pivot = self.factor.row(n - 1)[n - 1];
-        self.whitened.push((value - self.mean - dot(&row, &self.whitened)) / pivot);
-        self.inputs.push(point.0, point.1);
-        self.observations.values.push(value);
-        self.observations.known_noise.push(noise);
-        self.observations.noise_shares.push(0.0);
-        self.alpha = self.whitened.clone();
-        self.factor.solve_upper(&mut self.alpha);
-    }
-
-    /// The last row of the factor: what whitening a further observation takes.
-    pub(crate) fn last_factor_row(&self) -> &[f64] {
-        self.factor.row(self.factor.len() - 1)
-    }
-
-    /// Means at the observed points.
-    pub(crate) fn means_at_inputs(&self) -> Vec<f64> {
-        let y = &self.observations.values;
-        let noise = |i: usize| self.observations.noise_of(i, self.noise_variance) + self.factor.jitter();
-        (0..self.len()).map(|i| y[i] - noise(i) * self.alpha[i]).collect()
-    }
-}
-
-/// Buffers for one posterior with gradient.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Scratch {
-    k: Vec<f64>,
-    slopes: Vec<f64>,
-    weights: Vec<f64>,
-    pub(crate) mean_gradient: Vec<f64>,
-    pub(crate) variance_gradient: Vec<f64>,
-}
-
-impl Scratch {
-    fn resize(&mut self, n: usize, dim: usize) {
-        for buffer in [&mut self.k, &mut self.slopes, &mut self.weights] {
-            buffer.resize(n, 0.0);
-        }
-        for gradient in [&mut self.mean_gradient, &mut self.variance_gradient] {
-            gradient.clear();
-            gradient.resize(dim, 0.0);
-        }
-    }
-}
-
 fn better(a: &fit::Fit, b: &fit::Fit) -> bool {
     b.log_posterior > a.log_posterior
 }
@@ -468,37 +363,4 @@ fn checked(
         });
     }
     Ok((inputs, Observations::new(y, known_noise)?))
-}
-
-/// y ↦ (y − centre) / scale, safe for values near the ends of the floating-point range.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Standardisation {
-    pub(crate) centre: f64,
-    pub(crate) scale: f64,
-}
-
-impl Standardisation {
-    pub(crate) fn of(values: &[f64]) -> Self {
-        let n = values.len().max(1) as f64;
-        let largest = values.iter().fold(0.0_f64, |m, y| m.max(y.abs()));
-        if largest == 0.0 {
-            return Self { centre: 0.0, scale: 1.0 };
-        }
-        let mean = values.iter().map(|y| y / largest).sum::<f64>() / n;
-        let square = values.iter().map(|y| (y / largest - mean) * (y / largest - mean)).sum::<f64>() / n;
-        let spread = libm::sqrt(square);
-        // Differences that are only rounding are no signal.
-        let scale =
-            if spread > 1e-14 * mean.abs().max(f64::MIN_POSITIVE) { spread * largest } else { largest };
-        Self { centre: mean * largest, scale: scale.max(f64::MIN_POSITIVE) }
-    }
-
-    pub(crate) fn apply(self, y: f64) -> f64 {
-        // Halves keep the difference of two huge values representable.
-        (0.5 * y - 0.5 * self.centre) / self.scale * 2.0
-    }
-
-    pub(crate) fn undo(self, z: f64) -> f64 {
-        self.centre + z * self.scale
-    }
 }

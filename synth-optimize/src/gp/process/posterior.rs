@@ -1,0 +1,114 @@
+//! What the optimiser needs beyond the process's public face.
+
+use super::{GaussianProcess, Point};
+use crate::gp::cholesky::dot;
+use crate::gp::kernel::{Covariance, Inputs};
+
+impl GaussianProcess {
+    /// Mean and variance of f at a point; `k` is scratch of at least [`len`](Self::len).
+    pub(crate) fn posterior(&self, point: Point<'_>, k: &mut [f64]) -> (f64, f64) {
+        let k = &mut k[..self.len()];
+        self.covariance.row(point, &self.inputs, k);
+        let mean = self.mean + dot(k, &self.alpha);
+        self.factor.solve_lower(k);
+        (mean, (self.covariance.variance - dot(k, k)).max(0.0))
+    }
+
+    /// Mean, variance and their gradients with respect to the numbers of a point.
+    pub(crate) fn posterior_gradient(&self, point: Point<'_>, scratch: &mut Scratch) -> (f64, f64) {
+        let n = self.len();
+        scratch.resize(n, point.0.len());
+        let Scratch { k, slopes, weights, mean_gradient, variance_gradient } = scratch;
+        self.covariance.row_with_slopes(point, &self.inputs, k, slopes);
+        let mean = self.mean + dot(k, &self.alpha);
+        self.covariance.add_gradient(point.0, &self.inputs, slopes, &self.alpha, mean_gradient);
+        weights.copy_from_slice(k);
+        self.factor.solve_lower(weights);
+        let variance = self.covariance.variance - dot(weights, weights);
+        self.factor.solve_upper(weights);
+        weights.iter_mut().for_each(|w| *w *= -2.0);
+        self.covariance.add_gradient(point.0, &self.inputs, slopes, weights, variance_gradient);
+        (mean, variance.max(0.0))
+    }
+
+    /// Mean and its gradient alone: linear in the number of observations.
+    pub(crate) fn mean_gradient(&self, point: Point<'_>, scratch: &mut Scratch) -> f64 {
+        scratch.resize(self.len(), point.0.len());
+        let Scratch { k, slopes, mean_gradient, .. } = scratch;
+        self.covariance.row_with_slopes(point, &self.inputs, k, slopes);
+        self.covariance.add_gradient(point.0, &self.inputs, slopes, &self.alpha, mean_gradient);
+        self.mean + dot(k, &self.alpha)
+    }
+
+    pub(crate) fn covariance_function(&self) -> &Covariance {
+        &self.covariance
+    }
+
+    /// L⁻¹ k(X, p) for each point.
+    pub(crate) fn whitened_rows(&self, points: &Inputs) -> Vec<Vec<f64>> {
+        (0..points.n).map(|i| self.whitened_row((points.numbers_of(i), points.levels_of(i)))).collect()
+    }
+
+    pub(crate) fn whitened_row(&self, point: Point<'_>) -> Vec<f64> {
+        let mut k = vec![0.0; self.len()];
+        self.covariance.row(point, &self.inputs, &mut k);
+        self.factor.solve_lower(&mut k);
+        k
+    }
+
+    /// Mean from a whitened row: m + (L⁻¹k)·(L⁻¹r).
+    pub(crate) fn mean_from(&self, whitened_row: &[f64]) -> f64 {
+        self.mean + dot(whitened_row, &self.whitened)
+    }
+
+    /// Adds an observation with the learned noise, hyper-parameters kept.
+    pub(crate) fn push(&mut self, point: Point<'_>, value: f64, noise: f64) {
+        let row = self.whitened_row(point);
+        // A point on top of another must not turn the factor into noise.
+        let floor = 1e-14 * self.covariance.variance;
+        self.factor.push(&row, self.covariance.variance + noise, floor.max(f64::MIN_POSITIVE));
+        let n = self.factor.len();
+        let pivot = self.factor.row(n - 1)[n - 1];
+        self.whitened.push((value - self.mean - dot(&row, &self.whitened)) / pivot);
+        self.inputs.push(point.0, point.1);
+        self.observations.values.push(value);
+        self.observations.known_noise.push(noise);
+        self.observations.noise_shares.push(0.0);
+        self.alpha = self.whitened.clone();
+        self.factor.solve_upper(&mut self.alpha);
+    }
+
+    /// The last row of the factor: what whitening a further observation takes.
+    pub(crate) fn last_factor_row(&self) -> &[f64] {
+        self.factor.row(self.factor.len() - 1)
+    }
+
+    /// Means at the observed points.
+    pub(crate) fn means_at_inputs(&self) -> Vec<f64> {
+        let y = &self.observations.values;
+        let noise = |i: usize| self.observations.noise_of(i, self.noise_variance) + self.factor.jitter();
+        (0..self.len()).map(|i| y[i] - noise(i) * self.alpha[i]).collect()
+    }
+}
+
+/// Buffers for one posterior with gradient.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scratch {
+    k: Vec<f64>,
+    slopes: Vec<f64>,
+    weights: Vec<f64>,
+    pub(crate) mean_gradient: Vec<f64>,
+    pub(crate) variance_gradient: Vec<f64>,
+}
+
+impl Scratch {
+    fn resize(&mut self, n: usize, dim: usize) {
+        for buffer in [&mut self.k, &mut self.slopes, &mut self.weights] {
+            buffer.resize(n, 0.0);
+        }
+        for gradient in [&mut self.mean_gradient, &mut self.variance_gradient] {
+            gradient.clear();
+            gradient.resize(dim, 0.0);
+        }
+    }
+}
