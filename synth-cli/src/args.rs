@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use synth_embed::DeviceChoice;
 
 /// Calibrates a generator to a handful of real samples, with figures that carry their uncertainty.
 ///
@@ -45,7 +46,7 @@ pub(crate) struct GlobalArguments {
     pub(crate) batch_size: u32,
     /// Where neural embedders run. `auto` takes a GPU when one answers, else the CPU, and says which.
     /// The embedder `features` always runs on the CPU and needs no device.
-    #[arg(long, global = true, value_enum, default_value_t = DeviceChoice::Auto)]
+    #[arg(long, global = true, value_name = "auto|flex|wgpu|cuda", default_value_t = DeviceChoice::Auto)]
     pub(crate) device: DeviceChoice,
     /// Results as JSON on standard output.
     #[arg(long, global = true)]
@@ -53,19 +54,6 @@ pub(crate) struct GlobalArguments {
     /// Only errors on standard error.
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
-}
-
-/// Values of `--device`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DeviceChoice {
-    /// A GPU when one answers, else the CPU.
-    Auto,
-    /// The CPU.
-    Flex,
-    /// A GPU through Vulkan, Metal or DirectX 12.
-    Wgpu,
-    /// An NVIDIA GPU through CUDA.
-    Cuda,
 }
 
 #[derive(Debug, Subcommand)]

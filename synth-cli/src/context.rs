@@ -6,8 +6,9 @@ use std::sync::{Arc, atomic::AtomicBool};
 
 use jiff::Timestamp;
 use synth_core::{Cancel, Error, Result};
+use synth_embed::DeviceChoice;
 
-use crate::args::{DeviceChoice, GlobalArguments};
+use crate::args::GlobalArguments;
 use crate::talk::Talk;
 
 /// The built form of [`GlobalArguments`].

@@ -51,7 +51,7 @@ pub(crate) enum Note<'a> {
 
 /// An iteration on its way through the machine.
 enum Current {
-    Stored(StoredIteration),
+    Stored(Box<StoredIteration>),
     Fresh { made: Made, started: Instant },
 }
 
@@ -79,7 +79,7 @@ impl Driver<'_> {
         let divergence = MmdParams::default().build()?;
         let mut machine = self.machine(&real, &divergence)?;
         let real = RealSet::new(real)?;
-        let mut current = stored.map(Current::Stored);
+        let mut current = stored.map(|stored| Current::Stored(Box::new(stored)));
         loop {
             self.maker.cancel.check()?;
             let outcome = match machine.next() {
@@ -138,7 +138,7 @@ impl Driver<'_> {
     /// Makes an iteration's samples, or takes them from the run.
     fn begin(&self, iteration: usize, trials: &[PlannedTrial], real: Option<Made>) -> Result<Current> {
         if let Some(stored) = StoredIteration::read(self.run, iteration)? {
-            return Ok(Current::Stored(stored));
+            return Ok(Current::Stored(Box::new(stored)));
         }
         let started = Instant::now();
         let plan = trial_samples(iteration, trials, self.inputs.seed);
