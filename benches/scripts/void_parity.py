@@ -58,12 +58,14 @@ class Synth:
         subprocess.run([self.bench, "dump", str(self.folder / "params.json"), str(self.bases), str(out), str(seed),
                         str(outline)], check=True)
         images = np.fromfile(f"{out}.raw", np.uint8).reshape(len(params), SIDE, SIDE)
-        labels = json.loads(Path(f"{out}.json").read_text())
-        return images, [[void["attributes"] for void in image] for image in labels]
+        drawn = json.loads(Path(f"{out}.json").read_text())
+        bases = [int(image["inputs"]["base_image"][-1]) for image in drawn]
+        return images, bases, [[void["attributes"] for void in image["labels"]] for image in drawn]
 
 
 def reference(gen, bases, params, seed):
-    return np.array([gen.generate(bases[i % len(bases)], p, seed + i) for i, p in enumerate(params)])
+    """One image per set, each on a base drawn from its own seed."""
+    return np.array([gen.generate_batch(bases, p, [seed + i])[0] for i, p in enumerate(params)])
 
 
 def search_space(gen, n, seed):
@@ -74,7 +76,7 @@ def search_space(gen, n, seed):
 
 
 def paired(gen, synth, bases, params, outline):
-    images, labels = synth.draw(params, 3, outline)
+    images, drawn_on, labels = synth.draw(params, 3, outline)
     rows = {}
     for shape in gen.SHAPES:
         ours, theirs, worst, total = [], [], 0, []
@@ -84,7 +86,7 @@ def paired(gen, synth, bases, params, outline):
             given = dict(p, base_size=0.0, size_std=1.0)
             mask = gen.void_mask(SIDE, given, Given(labels[i]))
             alpha = cv2.GaussianBlur(mask, (0, 0), gen.EDGE_BLUR).astype(np.float32)
-            base = bases[i % len(bases)]
+            base = bases[drawn_on[i]]
             image = np.rint(base * (1.0 - alpha * ((1.0 - p["brightness_factor"]) / 255.0)))
             share = base.astype(float) * (1.0 - p["brightness_factor"])
             ours.append(((base - images[i].astype(float)) / share).sum())

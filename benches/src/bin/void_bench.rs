@@ -8,8 +8,8 @@
 //!
 //! `PARAMS.json` is a list of parameter sets, image i from the i-th. `time` runs on one thread and
 //! prints JSON: wall and CPU seconds of each repeat, set-up left out, and the bytes made. `dump`
-//! writes the images' samples one after the other to `OUT.raw` and what was drawn, as a list of
-//! labels per image, to `OUT.json`; image i stands on base i mod n.
+//! writes the images' samples one after the other to `OUT.raw`, and each image's base and labels to
+//! `OUT.json`.
 #![expect(clippy::print_stdout, reason = "stdout is this program's result")]
 
 use std::error::Error;
@@ -86,21 +86,15 @@ fn cpu_seconds() -> Outcome<f64> {
 }
 
 fn dump(requests: &[Request], bases: &str, out: &str, outline: f64) -> Outcome<()> {
-    let bases = read_bases(bases)?;
-    let ids: Vec<String> = bases.iter().map(|base| base.id.clone()).collect();
-    let voids = VoidsParams { outline, ..VoidsParams::default() }.build(bases)?;
-    let mut requests = requests.to_vec();
-    for (at, request) in requests.iter_mut().enumerate() {
-        request.pins.insert("base_image".to_owned(), ids[at % ids.len()].clone());
-    }
-    let (mut bytes, mut labels) = (Vec::new(), Vec::new());
-    for sample in voids.generate(&requests)? {
+    let voids = VoidsParams { outline, ..VoidsParams::default() }.build(read_bases(bases)?)?;
+    let (mut bytes, mut drawn) = (Vec::new(), Vec::new());
+    for sample in voids.generate(requests)? {
         let sample = sample?;
         bytes.extend_from_slice(sample.item.as_bytes());
-        labels.push(sample.annotations);
+        drawn.push(serde_json::json!({ "inputs": sample.provenance.inputs, "labels": sample.annotations }));
     }
     fs::write(format!("{out}.raw"), bytes)?;
-    Ok(fs::write(format!("{out}.json"), serde_json::to_vec(&labels)?)?)
+    Ok(fs::write(format!("{out}.json"), serde_json::to_vec(&drawn)?)?)
 }
 
 /// The grey images of a folder, by name.
