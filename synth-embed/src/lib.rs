@@ -1,7 +1,34 @@
-//! Embedders, projections and nearest neighbours.
+//! From items to vectors whose distances mean something: embedders, projections and neighbours.
+//!
+//! - [`Features`]: an image embedder that needs no weights and gives the same bits on every machine.
+//! - [`Pca`]: principal components, equal to scikit-learn's, signs included.
+//! - [`ExactNeighbors`]: exact nearest neighbours, Euclidean or cosine.
+//! - [`DeviceChoice`]: which device neural embedders compute on. They need one of the features
+//!   `flex` (processor), `wgpu` (Vulkan, Metal, DirectX 12) and `cuda`, which only forward to burn;
+//!   without one burn is not built.
+//!
+//! # Examples
+//! ```
+//! use image::DynamicImage;
+//! use synth_core::{Embedder, NeighborIndex};
+//! use synth_embed::{ExactNeighborsParams, FeaturesParams};
+//!
+//! let features = FeaturesParams::default().build()?;
+//! let images = [30, 120, 220].map(|grey| {
+//!     DynamicImage::from(image::GrayImage::from_pixel(64, 64, image::Luma([grey])))
+//! });
+//! let rows = features.embed(&[&images[0], &images[1], &images[2]])?;
+//! let mut index = ExactNeighborsParams::default().build(features.dim())?;
+//! index.add(&["dark".into(), "grey".into(), "light".into()], rows.view())?;
+//! let nearest = index.search(rows.slice(ndarray::s![..1, ..]), 2, &|_| true)?;
+//! assert_eq!((nearest[0][0].id.as_str(), nearest[0][0].distance), ("dark", 0.0));
+//! assert_eq!(nearest[0][1].id, "grey");
+//! # Ok::<(), synth_core::Error>(())
+//! ```
+
+pub mod features;
 
 mod device;
-mod features;
 mod neighbors;
 mod projection;
 

@@ -16,26 +16,30 @@ const CURVED: [f32; 5] = [0.01, 0.02, 0.04, 0.07, 0.12];
 
 /// The three blocks.
 pub(super) struct Bending {
-    /// Cumulative histogram of the bounded curvature, weighted by |∇v|².
+    /// Square roots of the histogram of the bounded curvature, weighted by |∇v|².
     pub(super) curvature: Vec<f32>,
     /// Cumulative histogram of the curvature's bounded standard deviation near each contour.
     pub(super) spread: Vec<f32>,
-    /// For each of five curvatures the lengths of the second and fourth harmonic of the contours'
-    /// directions, 0 … 1: how far curved contours run one way (ellipses) or along a cross.
-    pub(super) directions: Vec<f32>,
+    /// For each of five curvatures the length of the second harmonic of the contours' directions,
+    /// 0 … 1: how far curved contours run one way, as those of parallel ellipses.
+    pub(super) one_way: Vec<f32>,
+    /// The same of the fourth harmonic: along a cross.
+    pub(super) cross: Vec<f32>,
 }
 
 pub(super) fn bending(plane: &Plane) -> Bending {
     let contours = contours(plane);
-    let curvature =
-        CURVATURE.weighted_soft_cdf(contours.iter().map(|c| (bounded(c.curvature), c.squared_gradient)));
+    let shares =
+        CURVATURE.weighted_shares(contours.iter().map(|c| (bounded(c.curvature), c.squared_gradient)));
     let mut averages = Averages::of(plane.side, &contours);
     averages.blur();
     let spread = averages.spread();
     for _ in 1..6 {
         averages.blur();
     }
-    Bending { curvature, spread, directions: averages.directions() }
+    let (one_way, cross) = CURVED.iter().map(|&curved| averages.directions(curved)).unzip();
+    let curvature = shares.iter().map(|share| share.sqrt() as f32).collect();
+    Bending { curvature, spread, one_way, cross }
 }
 
 fn bounded(curvature: f32) -> f32 {
@@ -131,11 +135,7 @@ impl Averages {
 
     /// With f = κ² / (κ² + κ0²) of the local mean curvature κ and the local mean (c, s) of cos 2θ,
     /// sin 2θ: |Σ w f (c, s)| / Σ w f, and the same of the doubled angle, (c² − s², 2 c s).
-    fn directions(&self) -> Vec<f32> {
-        CURVED.iter().flat_map(|&curved| self.directions_of(curved)).collect()
-    }
-
-    fn directions_of(&self, curved: f32) -> [f32; 2] {
+    fn directions(&self, curved: f32) -> (f32, f32) {
         let (mut total, mut second, mut fourth) = (0.0_f64, [0.0_f64; 2], [0.0_f64; 2]);
         for at in 0..self.weight.data.len() {
             let weight = self.weight.data[at];
@@ -149,7 +149,8 @@ impl Averages {
             fourth[0] += f64::from(share * (c * c - s * s));
             fourth[1] += f64::from(share * (2.0 * c * s));
         }
-        [second, fourth].map(|[c, s]| ((c * c + s * s).sqrt() / (total + 1e-6)) as f32)
+        let length = |[c, s]: [f64; 2]| ((c * c + s * s).sqrt() / (total + 1e-6)) as f32;
+        (length(second), length(fourth))
     }
 }
 
@@ -174,25 +175,26 @@ mod tests {
         blur(&Plane::new(128, (0..128 * 128).map(value).collect()))
     }
 
-    /// The share of contours at or below a bounded curvature.
-    fn at(cdf: &[f32], level: f32) -> f32 {
-        cdf[((level + 0.9) / 0.1).round() as usize]
+    /// The share of contours whose bounded curvature lies from about `low` to about `high`.
+    fn between(roots: &[f32], low: f32, high: f32) -> f32 {
+        let level = |at: usize| 0.1 * at as f32 - 0.95;
+        let inside = |&(at, _): &(usize, &f32)| level(at) >= low && level(at) <= high;
+        roots.iter().enumerate().filter(inside).map(|(_, root)| root * root).sum()
     }
 
     #[test]
     fn a_dark_disc_bends_by_one_over_its_radius() {
         // 1/κ = 30: 0.033 / 0.133 = 0.25, give or take the grid.
-        let cdf = bending(&ellipse(30.0, 30.0)).curvature;
-        assert!(at(&cdf, 0.1) < 0.05 && at(&cdf, 0.5) > 0.98, "{cdf:?}");
-        let light = ellipse(30.0, 30.0).map(|value| -value);
-        let cdf = bending(&light).curvature;
-        assert!(at(&cdf, 0.0) > 0.95 && at(&cdf, -0.5) < 0.02, "{cdf:?}");
+        let dark = bending(&ellipse(30.0, 30.0)).curvature;
+        assert!(between(&dark, 0.1, 0.4) > 0.8 && between(&dark, -1.0, 0.0) < 0.02, "{dark:?}");
+        let light = bending(&ellipse(30.0, 30.0).map(|value| -value)).curvature;
+        assert!(between(&light, -0.4, -0.1) > 0.8, "{light:?}");
     }
 
     #[test]
     fn an_ellipse_points_one_way_and_a_disc_none() {
-        let disc = bending(&ellipse(30.0, 30.0)).directions;
-        let flat = bending(&ellipse(36.0, 18.0)).directions;
+        let disc = bending(&ellipse(30.0, 30.0)).one_way;
+        let flat = bending(&ellipse(36.0, 18.0)).one_way;
         assert!(disc[0] < 0.02, "{disc:?}");
         assert!(flat[0] > 0.2, "{flat:?}");
     }
@@ -200,7 +202,7 @@ mod tests {
     #[test]
     fn a_flat_plane_has_no_contour() {
         let flat = bending(&Plane::new(128, vec![0.7; 128 * 128]));
-        let all = [flat.curvature, flat.spread, flat.directions].concat();
+        let all = [flat.curvature, flat.spread, flat.one_way, flat.cross].concat();
         assert!(all.iter().all(|&value| value == 0.0), "{all:?}");
     }
 }

@@ -4,16 +4,17 @@ use super::embedder::Features;
 
 /// What more of each block means, with its length, in the order of a row. Of a cumulative histogram
 /// more means that the values lie lower.
-const BLOCKS: [(&str, usize); 14] = [
+const BLOCKS: [(&str, usize); 15] = [
     ("dark pixels", 19),
     ("pixels darker than the picture's median", 20),
     ("brightness over the coarse layout", 16),
     ("dark structures, by size", 14),
     ("dark structures at half depth, by size", 14),
-    ("straight edges rather than corners", 19),
-    ("contours that bend around bright parts", 19),
+    ("straight edges rather than corners", 5),
+    ("contours of many curvatures", 20),
     ("contours of even curvature", 19),
-    ("alignment of curved contours", 10),
+    ("alignment of curved contours", 5),
+    ("curved contours along a cross", 5),
     ("alignment of edges", 3),
     ("weak edges", 16),
     ("edges towards the upper left", 14),

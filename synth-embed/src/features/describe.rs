@@ -14,7 +14,7 @@ use super::spots::spots;
 use super::texture::binary_patterns;
 
 /// Length of a row.
-pub(super) const DIM: usize = 229;
+pub(super) const DIM: usize = 216;
 /// Side of the plane that every image is resampled to, px.
 pub(super) const SIDE: usize = 128;
 
@@ -26,12 +26,13 @@ mod weight {
     pub(super) const INTENSITY: f32 = 0.4;
     pub(super) const CONTRAST: f32 = 1.5;
     pub(super) const LAYOUT: f32 = 0.5;
-    pub(super) const SIZES: f32 = 1.7;
-    pub(super) const HALF_DEPTH_SIZES: f32 = 1.1;
-    pub(super) const CORNERS: f32 = 9.0;
-    pub(super) const CURVATURE: f32 = 0.9;
-    pub(super) const CURVATURE_SPREAD: f32 = 2.3;
-    pub(super) const DIRECTIONS: f32 = 4.2;
+    pub(super) const SIZES: f32 = 2.1;
+    pub(super) const HALF_DEPTH_SIZES: f32 = 1.5;
+    pub(super) const CORNERS: f32 = 15.0;
+    pub(super) const CURVATURE: f32 = 4.6;
+    pub(super) const CURVATURE_SPREAD: f32 = 2.6;
+    pub(super) const ONE_WAY: f32 = 5.4;
+    pub(super) const CROSS: f32 = 1.0;
     pub(super) const HARMONICS: f32 = 1.0;
     pub(super) const STRENGTHS: f32 = 1.2;
     pub(super) const PLACES: f32 = 0.5;
@@ -52,7 +53,8 @@ pub(super) fn describe(image: &DynamicImage) -> Vec<f32> {
     row.push(weight::CORNERS, corner_ratios(&scales.sharp));
     row.push(weight::CURVATURE, bending.curvature);
     row.push(weight::CURVATURE_SPREAD, bending.spread);
-    row.push(weight::DIRECTIONS, bending.directions);
+    row.push(weight::ONE_WAY, bending.one_way);
+    row.push(weight::CROSS, bending.cross);
     row.push(weight::HARMONICS, harmonics(&scales.fine));
     row.push(weight::STRENGTHS, strengths(&scales.half_smooth));
     row.push(weight::PLACES, places(&scales.half_smooth));

@@ -44,14 +44,14 @@ impl FeaturesParams {
     }
 }
 
-const NAME: &str = "features-0";
+const NAME: &str = "features-1";
 const PREPROCESSING: &str = "luma-area-128";
 
-/// The training-free image embedder; the [module](self) gives its formula.
+/// The training-free image embedder; the [module](crate::features) gives its formula.
 ///
 /// # Shapes
 /// - input: any [`DynamicImage`] of at least 16 px a side
-/// - output: `[n, 229]`, float32, each block scaled to a spread of about 1
+/// - output: `[n, 216]`, float32
 ///
 /// # Examples
 /// ```

@@ -22,6 +22,20 @@ impl Levels {
 
     /// [`soft_cdf`](Self::soft_cdf) of values with weights ≥ 0; zeros where the weights sum to 0.
     pub(super) fn weighted_soft_cdf(self, values: impl Iterator<Item = (f32, f32)>) -> Vec<f32> {
+        let bins = self.weighted_shares(values);
+        let mut sum = 0.0_f64;
+        bins[..self.count]
+            .iter()
+            .map(|bin| {
+                sum += bin;
+                sum as f32
+            })
+            .collect()
+    }
+
+    /// What the cumulative histogram gains from each level to the next: `count` + 1 shares, the last of
+    /// what lies above all levels.
+    pub(super) fn weighted_shares(self, values: impl Iterator<Item = (f32, f32)>) -> Vec<f64> {
         let mut bins = vec![0.0_f64; self.count + 1];
         let mut total = 0.0_f64;
         let (inverse, top) = (1.0 / self.step, self.count as f32);
@@ -34,14 +48,8 @@ impl Levels {
             total += f64::from(weight);
         }
         let scale = if total > 0.0 { 1.0 / total } else { 0.0 };
-        let mut sum = 0.0_f64;
-        bins[..self.count]
-            .iter()
-            .map(|bin| {
-                sum += bin;
-                (sum * scale) as f32
-            })
-            .collect()
+        bins.iter_mut().for_each(|bin| *bin *= scale);
+        bins
     }
 }
 
@@ -58,5 +66,13 @@ mod tests {
         assert_eq!(cdf, [0.0, 0.375, 0.5]);
         assert_eq!(LEVELS.soft_cdf(std::iter::once(-5.0)), [1.0, 1.0, 1.0]);
         assert_eq!(LEVELS.soft_cdf(std::iter::empty()), [0.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn shares_are_weighted_and_sum_to_one() {
+        // 0.25 lies a quarter of the way from the first level to the second, 9 above all.
+        let shares = LEVELS.weighted_shares([(0.25, 3.0), (9.0, 1.0)].into_iter());
+        assert_eq!(shares, [0.0, 0.5625, 0.1875, 0.25]);
+        assert_eq!(LEVELS.weighted_shares(std::iter::empty()), [0.0; 4]);
     }
 }
