@@ -3,27 +3,21 @@ use std::collections::BTreeMap;
 use image::DynamicImage;
 use rayon::prelude::*;
 use synth_core::{
-    Annotation, Determinism, Error, Generator, Instance, ParameterSet, ParameterSpace, ParameterValue,
-    Provenance, Request, Result, Sample, SampleError, Segmentation,
+    Determinism, Error, Generator, ParameterSet, ParameterSpace, Provenance, Request, Result, Sample,
+    SampleError,
 };
 
 use super::base::BaseImage;
 use super::blur::Blur;
-use super::blur_rows::{SoftRows, UnionMask};
-use super::labels::{Labels, Visible};
-use super::layout::{Knobs, Layout, Void, VoidShape};
-use super::outline::{Point, trace};
+use super::layout::{Knobs, Layout};
 use super::params::VoidsParams;
-use super::raster::{FULL, Rasterizer, RowSink};
-use super::shade::{Tone, shade};
+use super::scratch::{Scratch, ScratchPool};
+use super::shade::Tone;
 
 /// Name and version; the version changes whenever the bytes of an image or a label do.
 const NAME: &str = "voids-1";
 /// The pin, and the input recorded, that names the base image.
 const BASE_IMAGE: &str = "base_image";
-/// An instance is where the coverage before the blur is at least this.
-const INSTANCE_COVERAGE: i32 = FULL / 2;
-
 /// Draws dark (or light) voids on base images, with exact instance labels.
 ///
 /// ```text
@@ -64,11 +58,12 @@ pub struct Voids {
     space: ParameterSpace,
     blur: Blur,
     bases: Vec<BaseImage>,
+    scratch: ScratchPool,
 }
 
 impl Voids {
     pub(super) fn new(params: VoidsParams, space: ParameterSpace, blur: Blur, bases: Vec<BaseImage>) -> Self {
-        Self { params, space, blur, bases }
+        Self { params, space, blur, bases, scratch: ScratchPool::default() }
     }
 
     /// What it was built from.
@@ -130,8 +125,8 @@ impl Voids {
     }
 
     fn make(&self, request: &Request, order: &Order<'_>, scratch: &mut Scratch) -> Sample<DynamicImage> {
-        let annotations = scratch.lay_down(order, &self.params);
         let mut item = order.base.image.clone();
+        let annotations = scratch.lay_down(&order.layout, [item.width(), item.height()], &self.params);
         scratch.shade(&mut item, &self.blur, order.tone);
         let uncontrolled = [
             ("rotation", order.layout.rotation_deg),
@@ -164,7 +159,10 @@ impl Generator for Voids {
         Ok(requests
             .par_iter()
             .zip(&orders)
-            .map_init(Scratch::default, |scratch, (request, order)| Ok(self.make(request, order, scratch)))
+            .map_init(
+                || self.scratch.borrow(),
+                |scratch, (request, order)| Ok(self.make(request, order, scratch)),
+            )
             .collect())
     }
 }
@@ -175,118 +173,4 @@ struct Order<'a> {
     base: &'a BaseImage,
     tone: Tone,
     layout: Layout,
-}
-
-/// Memory that one thread uses again from image to image; nothing in it outlives an image.
-#[derive(Debug, Default)]
-struct Scratch {
-    polygon: Vec<Point>,
-    rasterizer: Rasterizer,
-    canvas: Canvas,
-    soft: SoftRows,
-}
-
-impl Scratch {
-    /// Draws all voids into the mask, the topmost first, and returns their labels.
-    fn lay_down(&mut self, order: &Order<'_>, params: &VoidsParams) -> Vec<Annotation> {
-        let size = [order.base.image.width() as usize, order.base.image.height() as usize];
-        self.canvas.begin(size, params.labels);
-        let mut annotations = Vec::with_capacity(order.layout.voids.len());
-        for void in order.layout.voids.iter().rev() {
-            trace(void, order.layout.rotation_deg, params.outline, &mut self.polygon);
-            let visited = self.rasterizer.fill(&self.polygon, size, &mut self.canvas);
-            if params.labels {
-                let visible = self.canvas.labels.finish(visited);
-                annotations.push(annotation(void, order.layout.rotation_deg, visible));
-            }
-        }
-        annotations.reverse();
-        annotations
-    }
-
-    fn shade(&mut self, image: &mut DynamicImage, blur: &Blur, tone: Tone) {
-        macro_rules! shade_samples {
-            ($buffer:expr, $channels:expr) => {{
-                let width = $buffer.width() as usize;
-                let samples: &mut [_] = &mut *$buffer;
-                self.soft.visit(&mut self.canvas.mask, blur, |y, x, alpha| {
-                    let first = (y * width + x) * $channels;
-                    shade(&mut samples[first..first + alpha.len() * $channels], $channels, alpha, tone);
-                });
-            }};
-        }
-        match image {
-            DynamicImage::ImageLuma8(buffer) => shade_samples!(buffer, 1),
-            DynamicImage::ImageLuma16(buffer) => shade_samples!(buffer, 1),
-            DynamicImage::ImageRgb8(buffer) => shade_samples!(buffer, 3),
-            DynamicImage::ImageRgb16(buffer) => shade_samples!(buffer, 3),
-            _ => unreachable!("invariant: building the generator refused every other pixel type"),
-        }
-    }
-}
-
-/// Where the rasteriser draws.
-#[derive(Debug, Default)]
-struct Canvas {
-    mask: UnionMask,
-    labels: Labels,
-    labelled: bool,
-}
-
-impl Canvas {
-    fn begin(&mut self, size: [usize; 2], labelled: bool) {
-        self.labelled = labelled;
-        self.mask.begin(size);
-        if labelled {
-            self.labels.begin(size);
-        }
-    }
-}
-
-impl RowSink for Canvas {
-    fn begin_row(&mut self, y: usize, from: usize, to: usize) {
-        self.mask.begin_row(y, from, to);
-    }
-
-    fn cover(&mut self, from: usize, to: usize, coverage: i32) {
-        self.mask.cover(from, to, ((coverage * 255 + FULL / 2) / FULL) as u8);
-        if self.labelled && coverage >= INSTANCE_COVERAGE {
-            self.labels.cover(from, to);
-        }
-    }
-
-    fn end_row(&mut self, y: usize) {
-        if self.labelled {
-            self.labels.end_row(y);
-        }
-    }
-}
-
-fn annotation(void: &Void, rotation_deg: f64, visible: Visible) -> Annotation {
-    Annotation::Instance(Instance {
-        category: "void".to_owned(),
-        bbox: visible.bbox,
-        area: visible.area,
-        visible: visible.area > 0,
-        segmentation: Segmentation::Rle(visible.rle),
-        attributes: attributes(void, rotation_deg),
-    })
-}
-
-fn attributes(void: &Void, rotation_deg: f64) -> BTreeMap<String, ParameterValue> {
-    let numbers = [
-        ("angle_deg", rotation_deg),
-        ("centre_x", void.centre[0]),
-        ("centre_y", void.centre[1]),
-        ("radius", void.radius),
-        ("radius_minor", void.radius_minor()),
-    ];
-    let mut attributes: BTreeMap<String, ParameterValue> =
-        numbers.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
-    attributes.insert("shape".to_owned(), void.shape.name().into());
-    if void.shape == VoidShape::Irregular {
-        let corners = void.corners.iter().enumerate();
-        attributes.extend(corners.map(|(at, &radius)| (format!("radius_{at:02}"), radius.into())));
-    }
-    attributes
 }

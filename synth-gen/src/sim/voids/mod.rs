@@ -3,6 +3,7 @@
 //! One image goes through these files in order: `params` (what may be asked for), `base` (on what),
 //! `layout` (where each void lies), `outline` (its polygon), `raster` (which pixels it covers),
 //! `labels` (which of them are seen), `blur` (the soft edge), `shade` (the pixels of the result).
+//! `scratch` joins them, `generator` answers requests.
 
 mod base;
 mod blur;
@@ -14,6 +15,7 @@ mod layout;
 mod outline;
 mod params;
 mod raster;
+mod scratch;
 mod shade;
 
 pub use base::BaseImage;

@@ -9,13 +9,13 @@ pub(super) type Point = [f64; 2];
 /// Corners of the finest ellipse; a coarser one takes every n-th.
 const FINEST: usize = 3 << 10;
 /// How far an edge of an ellipse's polygon may lie from its arc, px.
-const SAGITTA_PX: f64 = 0.02;
+const SAGITTA_PX: f64 = 0.025;
 /// A corner moves outwards at most this many times the distance its edges do.
 const MITRE_LIMIT: f64 = 2.0;
 
 /// Writes the closed polygon of a void into `polygon`, its edge moved outwards by `outline` px.
 ///
-/// An ellipse becomes a polygon within 0.02 px of it and of exactly its area. A polygon's edges move
+/// An ellipse becomes a polygon within 0.025 px of it and of exactly its area. A polygon's edges move
 /// in parallel.
 pub(super) fn trace(void: &Void, rotation_deg: f64, outline: f64, polygon: &mut Vec<Point>) {
     polygon.clear();
