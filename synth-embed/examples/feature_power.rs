@@ -9,9 +9,11 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+use std::io::Write;
+
 use ndarray::Array2;
 use support::{Knobs, Lab, NUMBERS, Trials, power};
-use synth_core::{ParameterDistribution, Result, Seed};
+use synth_core::{Error, ParameterDistribution, Result, Seed};
 use synth_embed::{Features, FeaturesParams};
 
 const PERMUTATIONS: usize = 199;
@@ -27,7 +29,7 @@ fn main() -> Result<()> {
     table.row("far", &real, &Knobs::FAR.distribution(), (16, 24))?;
     table.row("close", &real, &Knobs::CLOSE.distribution(), (48, 200))?;
     table.row("uniform prior", &real, &ParameterDistribution::uniform(), (48, 200))?;
-    println!("\none parameter moved by 25 % of its range, from the real distribution");
+    say("\none parameter moved by 25 % of its range, from the real distribution")?;
     table.moves(&real, &Knobs::REAL)?;
     for (name, from, to) in [
         ("ellipse to circle", 1, 0),
@@ -37,16 +39,20 @@ fn main() -> Result<()> {
     ] {
         table.row(name, &real, &Knobs::REAL.reshaped(from, to, 0.25).distribution(), (200, 200))?;
     }
-    println!("\nthe same from one parameter set, the means, with ellipses");
-    let point = table.pool("point", &Knobs::point(1).distribution())?;
-    table.moves(&point, &Knobs::point(1))?;
-    table.row(
-        "a quarter circles",
-        &point,
-        &Knobs::point(1).reshaped(1, 0, 0.25).distribution(),
-        (200, 200),
-    )?;
-    table.row("a quarter irregular", &point, &Knobs::point(1).reshaped(1, 2, 0.25).distribution(), (200, 200))
+    say("\nthe same from one parameter set, the means, with ellipses")?;
+    let point = table.pool("point", &point_knobs().distribution())?;
+    table.moves(&point, &point_knobs())?;
+    table.row("a quarter circles", &point, &point_knobs().reshaped(1, 0, 0.25).distribution(), (200, 200))?;
+    table.row("a quarter irregular", &point, &point_knobs().reshaped(1, 2, 0.25).distribution(), (200, 200))
+}
+
+fn say(line: &str) -> Result<()> {
+    writeln!(std::io::stdout(), "{line}").map_err(|error| Error::component("writing the table", error))
+}
+
+/// All images at the means of the real distribution, and ellipses.
+fn point_knobs() -> Knobs {
+    Knobs { shapes: [0.0, 1.0, 0.0], numbers: Knobs::REAL.numbers.map(|(mean, _)| (mean, 0.0)) }
 }
 
 struct Table {
@@ -70,8 +76,7 @@ impl Table {
         let to = self.pool(name, to)?;
         let trials = Trials { n, m, repeats: self.repeats, permutations: PERMUTATIONS };
         let share = power(from.view(), to.view(), trials, Seed::from_u64(2).derive(name));
-        println!("{name:<28} {n:>4} vs {m:<4} {share:.3}");
-        Ok(())
+        say(&format!("{name:<28} {n:>4} vs {m:<4} {share:.3}"))
     }
 
     fn moves(&self, from: &Array2<f32>, knobs: &Knobs) -> Result<()> {

@@ -61,8 +61,7 @@ fn equals_scikit_learn_signs_included() {
 #[test]
 fn small_components_of_a_tall_matrix_keep_their_digits() {
     let golden: serde_json::Value = serde_json::from_str(include_str!("goldens/tall.json")).expect("JSON");
-    let rows: Vec<f64> =
-        golden["rows"].as_array().expect("list").iter().flat_map(|row| numbers(row)).collect();
+    let rows: Vec<f64> = golden["rows"].as_array().expect("list").iter().flat_map(numbers).collect();
     let rows = Array2::from_shape_vec((60, 8), rows).expect("shape").mapv(|x| x as f32);
     let fitted =
         PcaParams::default().with_components(8).build().expect("valid").fit(rows.view()).expect("fits");

@@ -39,6 +39,15 @@
 //! pictures of the void simulator, so that a test by one median bandwidth sees each of its knobs,
 //! and they are part of the identity `features-1`. Nothing else is learned from any data.
 //!
+//! # What it sees
+//! Share of 5 % tests (unbiased MMD², median bandwidth, 199 permutations; 200 tests, 200 against 200
+//! pictures, each its own parameter set) that detect one knob of the void simulator moved by 25 % of
+//! its range: from one parameter set, the means, every knob 1.00; from the built-in experiment's wide
+//! real distribution void count 0.995 and 1.00 (up, down), size 1.00, brightness 1.00, position spread
+//! 0.985 and 1.00, a quarter of the shapes exchanged 0.835 to 0.975, spread of sizes 0.835 and 0.585.
+//! The experiment's close set is told apart in 0.88 and the uniform prior in 0.995 (48 against 200), the
+//! far set always (16 against 24). `cargo run --example feature_power` prints the table.
+//!
 //! # What it is not
 //! It sees brightness, sizes, shapes, directions and texture, not what is shown. Colour counts by its
 //! luminance only. Detail below 1/128 of a side is averaged away. Granulometry is of dark parts on

@@ -12,10 +12,10 @@ use synth_core::{
 use synth_gen::{Voids, VoidsParams, builtin_chips};
 
 /// Side of the images, px.
-pub const SIDE_PX: u32 = 224;
+pub(crate) const SIDE_PX: u32 = 224;
 const SHAPES: [&str; 3] = ["circle", "ellipse", "irregular"];
 /// Name, range.
-pub const NUMBERS: [(&str, f64, f64); 5] = [
+pub(crate) const NUMBERS: [(&str, f64, f64); 5] = [
     ("void_count", 3.0, 20.0),
     ("base_size", 5.0, 40.0),
     ("brightness_factor", 0.3, 0.8),
@@ -26,39 +26,32 @@ pub const NUMBERS: [(&str, f64, f64); 5] = [
 /// Shape probabilities, and mean and standard deviation of each of [`NUMBERS`]; a deviation of 0 is a
 /// constant.
 #[derive(Clone, Debug)]
-pub struct Knobs {
+pub(crate) struct Knobs {
     /// Probabilities of circle, ellipse, irregular.
-    pub shapes: [f64; 3],
+    pub(crate) shapes: [f64; 3],
     /// Of the parent normals.
-    pub numbers: [(f64, f64); 5],
+    pub(crate) numbers: [(f64, f64); 5],
 }
 
 impl Knobs {
     /// `real`, `close` and `far` of the built-in experiment.
-    pub const REAL: Self = Self {
+    pub(crate) const REAL: Self = Self {
         shapes: [0.2, 0.5, 0.3],
         numbers: [(8.0, 3.0), (20.0, 5.0), (0.6, 0.1), (7.0, 2.0), (0.5, 0.15)],
     };
     /// See [`REAL`](Self::REAL).
-    pub const CLOSE: Self = Self {
+    pub(crate) const CLOSE: Self = Self {
         shapes: [0.25, 0.45, 0.3],
         numbers: [(10.0, 3.0), (18.0, 5.0), (0.55, 0.1), (8.0, 2.0), (0.55, 0.15)],
     };
     /// See [`REAL`](Self::REAL).
-    pub const FAR: Self = Self {
+    pub(crate) const FAR: Self = Self {
         shapes: [0.7, 0.2, 0.1],
         numbers: [(15.0, 3.0), (10.0, 5.0), (0.4, 0.1), (3.0, 1.0), (0.8, 0.1)],
     };
 
-    /// All images at the means of `REAL`, and of one shape.
-    pub fn point(shape: usize) -> Self {
-        let mut shapes = [0.0; 3];
-        shapes[shape] = 1.0;
-        Self { shapes, numbers: Self::REAL.numbers.map(|(mean, _)| (mean, 0.0)) }
-    }
-
     /// The mean of number `at` moved by a share of its range.
-    pub fn moved(&self, at: usize, share: f64) -> Self {
+    pub(crate) fn moved(&self, at: usize, share: f64) -> Self {
         let mut knobs = self.clone();
         let (_, low, high) = NUMBERS[at];
         knobs.numbers[at].0 += share * (high - low);
@@ -66,7 +59,7 @@ impl Knobs {
     }
 
     /// `mass` of one shape given to another.
-    pub fn reshaped(&self, from: usize, to: usize, mass: f64) -> Self {
+    pub(crate) fn reshaped(&self, from: usize, to: usize, mass: f64) -> Self {
         let mut knobs = self.clone();
         knobs.shapes[from] -= mass;
         knobs.shapes[to] += mass;
@@ -74,7 +67,7 @@ impl Knobs {
     }
 
     /// As a distribution over the simulator's parameters.
-    pub fn distribution(&self) -> ParameterDistribution {
+    pub(crate) fn distribution(&self) -> ParameterDistribution {
         let shapes = SHAPES.iter().zip(self.shapes).filter(|(_, p)| *p > 1e-9);
         let shapes = shapes.map(|(shape, p)| ((*shape).to_owned(), p)).collect();
         let mut marginals = BTreeMap::from([("void_shape".to_owned(), Marginal::Categorical(shapes))]);
@@ -92,20 +85,25 @@ impl Knobs {
 
 /// The simulator on its built-in chips, and the embedder that looks at it.
 #[derive(Debug)]
-pub struct Lab<E> {
+pub(crate) struct Lab<E> {
     voids: Voids,
     embedder: E,
 }
 
 impl<E: Embedder<DynamicImage>> Lab<E> {
     /// With the built-in chips.
-    pub fn new(embedder: E) -> Result<Self> {
+    pub(crate) fn new(embedder: E) -> Result<Self> {
         let voids = VoidsParams { labels: false, ..VoidsParams::default() }.build(builtin_chips(SIDE_PX)?)?;
         Ok(Self { voids, embedder })
     }
 
     /// Rows of `n` independent images: each its own parameter set, its base chip drawn from five.
-    pub fn rows(&self, distribution: &ParameterDistribution, n: usize, seed: Seed) -> Result<Array2<f32>> {
+    pub(crate) fn rows(
+        &self,
+        distribution: &ParameterDistribution,
+        n: usize,
+        seed: Seed,
+    ) -> Result<Array2<f32>> {
         let sets = seed.derive("sets");
         let starts: Vec<usize> = (0..n).step_by(CHUNK).collect();
         let chunks = starts
@@ -134,20 +132,20 @@ const CHUNK: usize = 64;
 
 /// Sizes of one power estimate.
 #[derive(Clone, Copy, Debug)]
-pub struct Trials {
+pub(crate) struct Trials {
     /// Rows of the first set.
-    pub n: usize,
+    pub(crate) n: usize,
     /// Rows of the second set.
-    pub m: usize,
+    pub(crate) m: usize,
     /// Tests made.
-    pub repeats: usize,
+    pub(crate) repeats: usize,
     /// Permutations of each.
-    pub permutations: usize,
+    pub(crate) permutations: usize,
 }
 
 /// Share of tests at 5 % that tell two pools apart; each test draws its rows from them without
 /// replacement.
-pub fn power(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>, trials: Trials, seed: Seed) -> f64 {
+pub(crate) fn power(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>, trials: Trials, seed: Seed) -> f64 {
     let detected = (0..trials.repeats)
         .into_par_iter()
         .filter(|&repeat| {
