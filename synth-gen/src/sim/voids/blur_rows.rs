@@ -65,14 +65,20 @@ impl UnionMask {
     /// Pixels `from..to` of the row are covered by `share`, of 255, over what already covers them.
     #[inline]
     pub(super) fn cover(&mut self, from: usize, to: usize, share: u8) {
+        let over = |pixel: u8| {
+            let gap = u16::from(255 - pixel) * u16::from(share) + 128;
+            pixel + ((gap + (gap >> 8)) >> 8) as u8
+        };
+        if to - from == 1 {
+            let pixel = &mut self.pixels[self.row + from];
+            *pixel = over(*pixel);
+            return;
+        }
         let pixels = &mut self.pixels[self.row + from..self.row + to];
         if share == 255 {
             return pixels.fill(255);
         }
-        for pixel in pixels {
-            let gap = u16::from(255 - *pixel) * u16::from(share) + 128;
-            *pixel += ((gap + (gap >> 8)) >> 8) as u8;
-        }
+        pixels.iter_mut().for_each(|pixel| *pixel = over(*pixel));
     }
 
     /// Mirrors what lies within `reach` px of the border to beyond it, about the border pixel's centre.
@@ -179,8 +185,9 @@ impl SoftRows {
         for (joined, near) in [(&self.any, &mut self.any_near), (&self.gap, &mut self.gap_near)] {
             near.clear();
             near.resize(self.words, 0);
-            for row in joined[rows.start * self.words..rows.end * self.words].chunks_exact(self.words) {
-                near.iter_mut().zip(row).for_each(|(near, row)| *near |= row);
+            let rows = &joined[rows.start * self.words..rows.end * self.words];
+            for (at, near) in near.iter_mut().enumerate() {
+                *near = rows[at..].iter().step_by(self.words).fold(0, |near, row| near | row);
             }
             cut(near, blocks);
             for _ in 0..radius.div_ceil(BLOCK) {
