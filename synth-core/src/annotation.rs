@@ -94,9 +94,14 @@ impl Rle {
     /// A mask of `size` = [height, width] px.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the counts do not add up to height × width.
+    /// [`Error::Shape`] if the counts do not add up to height × width, [`Error::InvalidParam`] for more
+    /// than 2³² − 1 pixels.
     pub fn new(size: [u32; 2], counts: Vec<u32>) -> Result<Self> {
-        let pixels = size[0] as usize * size[1] as usize;
+        let Some(pixels) = size[0].checked_mul(size[1]) else {
+            let got = format!("{} × {}", size[0], size[1]);
+            return Err(Error::invalid("size", "at most 2³² − 1 pixels", got));
+        };
+        let pixels = pixels as usize;
         let total: usize = counts.iter().map(|&count| count as usize).sum();
         if total != pixels {
             return Err(Error::Shape { what: "run-length counts", expected: vec![pixels], got: vec![total] });
@@ -135,7 +140,7 @@ impl Rle {
             let last = if set && end > start { (end - 1) / height + 1 } else { first };
             (first..last).map(move |column| {
                 let top = start.max(column * height);
-                let bottom = end.min((column + 1) * height);
+                let bottom = end.min((column * height).saturating_add(height));
                 (column, top - column * height, bottom - top)
             })
         })
@@ -172,6 +177,11 @@ impl From<Rle> for RawRle {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rejects_more_pixels_than_a_count_can_hold() {
+        assert!(Rle::new([70_000, 70_000], vec![u32::MAX, 605_032_705]).is_err());
+    }
 
     #[test]
     fn runs_over_a_columns_end_are_cut() {

@@ -22,7 +22,7 @@ impl fmt::Display for EmbedderId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.name)?;
         if let Some(weights) = &self.weights {
-            write!(f, "@{}", &weights[..weights.len().min(12)])?;
+            write!(f, "@{}", weights.get(..12).unwrap_or(weights))?;
         }
         write!(f, "/{}", self.preprocessing)
     }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Marginal, Parameter, ParameterSet, ParameterSpace, Result, Stream, normal};
+use crate::{Domain, Error, Marginal, Parameter, ParameterSet, ParameterSpace, Result, Stream, normal};
 
 /// A distribution over parameter sets: what a calibration finds and a generator draws from.
 ///
@@ -80,9 +80,7 @@ impl ParameterDistribution {
             Self::Independent { marginals } => check_marginals(marginals, space),
             Self::Copula { marginals, order, correlation } => {
                 check_marginals(marginals, space)?;
-                for name in order {
-                    known(name, space)?;
-                }
+                check_order(order, space)?;
                 cholesky(correlation, order.len()).map(|_| ())
             }
             Self::Mixture { components } => {
@@ -96,7 +94,7 @@ impl ParameterDistribution {
         }
     }
 
-    /// One parameter set. The number of draws from `stream` depends on the distribution alone.
+    /// One parameter set.
     ///
     /// # Errors
     /// As [`check`](Self::check): the distribution does not fit the space.
@@ -134,6 +132,19 @@ fn known<'a>(name: &str, space: &'a ParameterSpace) -> Result<&'a Parameter> {
     })
 }
 
+fn check_order(order: &[String], space: &ParameterSpace) -> Result<()> {
+    for (at, name) in order.iter().enumerate() {
+        let parameter = known(name, space)?;
+        if order[..at].contains(name) {
+            return Err(Error::invalid("order", "every parameter once", name));
+        }
+        if matches!(parameter.domain, Domain::Simplex { .. }) {
+            return Err(Error::invalid("order", "parameters with quantiles, so no simplex", name));
+        }
+    }
+    Ok(())
+}
+
 fn check_marginals(marginals: &BTreeMap<String, Marginal>, space: &ParameterSpace) -> Result<()> {
     marginals.iter().try_for_each(|(name, marginal)| marginal.check(name, &known(name, space)?.domain))
 }
@@ -147,7 +158,8 @@ fn draw_marginals(
     let mut set = ParameterSet::new();
     for parameter in space.parameters() {
         let Some(marginal) = marginals.get(&parameter.name) else {
-            let value = parameter.domain.draw(stream);
+            let joined = units.get(parameter.name.as_str()).and_then(|&unit| parameter.domain.value_at(unit));
+            let value = joined.unwrap_or_else(|| parameter.domain.draw(stream));
             if ParameterSpace::is_active(parameter, &set) {
                 set.insert(&parameter.name, value);
             }
@@ -224,7 +236,7 @@ fn cholesky(matrix: &[Vec<f64>], size: usize) -> Result<Vec<Vec<f64>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Domain, Seed};
+    use crate::Seed;
 
     fn space() -> ParameterSpace {
         ParameterSpace::new(vec![
@@ -257,6 +269,32 @@ mod tests {
             .sum::<f64>()
             / n as f64;
         assert!((covariance - 0.8).abs() < 0.06, "{covariance}");
+    }
+
+    #[test]
+    fn a_copula_correlates_parameters_that_are_left_uniform() {
+        let order = vec!["size".to_owned(), "depth".to_owned()];
+        let correlation = vec![vec![1.0, 0.9], vec![0.9, 1.0]];
+        let copula = ParameterDistribution::Copula { marginals: BTreeMap::new(), order, correlation };
+        let n = 2000;
+        let covariance = (0..n)
+            .map(|i| {
+                let set = copula.draw(&space(), &mut Seed::from_u64(1).stream(i)).expect("drawn");
+                (set.float("size").expect("size") - 5.0) * (set.float("depth").expect("depth") - 5.0)
+            })
+            .sum::<f64>()
+            / n as f64;
+        // 6/π asin(ρ/2) is the correlation of the uniforms (Kruskal 1958); their variance is 100/12.
+        let expected = 6.0 / std::f64::consts::PI * (0.45_f64).asin() * 100.0 / 12.0;
+        assert!((covariance - expected).abs() < 0.6, "{covariance} for {expected}");
+    }
+
+    #[test]
+    fn rejects_a_copula_that_names_a_parameter_twice() {
+        let order = vec!["size".to_owned(), "size".to_owned()];
+        let correlation = vec![vec![1.0, 0.0], vec![0.0, 1.0]];
+        let copula = ParameterDistribution::Copula { marginals: BTreeMap::new(), order, correlation };
+        assert!(copula.check(&space()).is_err());
     }
 
     #[test]

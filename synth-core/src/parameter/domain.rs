@@ -81,7 +81,11 @@ impl Domain {
             Self::Int { low, high, log } => {
                 let span = high.checked_sub(*low).filter(|&span| (0..=1 << 52).contains(&span));
                 if span.is_none() {
-                    return Err(Error::invalid(name, "bounds with low <= high", format!("[{low}, {high}]")));
+                    return Err(Error::invalid(
+                        name,
+                        "bounds with low <= high, at most 2⁵² apart",
+                        format!("[{low}, {high}]"),
+                    ));
                 }
                 check_log(name, *log, *low > 0)
             }

@@ -8,13 +8,12 @@ use crate::{Domain, Error, ParameterValue, Result, normal};
 ///
 /// In files: `{mean: 8, std: 3}`, `{low: 5, high: 10}`, `{circle: 0.2, ellipse: 0.8}`, `{value: 4}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, deny_unknown_fields)]
 pub enum Marginal {
     /// A normal *resampled* into the domain's bounds: `mean` and `std` are the parent's, not those
     /// of the truncated result. Clipping instead would put atoms on the bounds. A whole number is
     /// the rounded parent on [low − ½, high + ½]; on a logarithmic scale the parent is that of the
     /// natural logarithm.
-    #[serde(rename_all = "snake_case")]
     Normal {
         /// Mean of the parent.
         mean: f64,
@@ -308,6 +307,13 @@ mod tests {
         assert_eq!(read(r#"{"mean": 8, "std": 3}"#), Marginal::Normal { mean: 8.0, std: 3.0 });
         assert_eq!(read(r#"{"low": 5, "high": 10}"#), Marginal::Uniform { low: 5.0, high: 10.0 });
         assert!(matches!(read(r#"{"circle": 0.2, "ellipse": 0.8}"#), Marginal::Categorical(_)));
+        for extra in [r#"{"mean": 8, "std": 3, "max": 12}"#, r#"{"low": 1, "high": 2, "mean": 5}"#] {
+            // What is no normal and no range could still be names with shares: the domain decides.
+            let misread = serde_json::from_str::<Marginal>(extra);
+            assert!(
+                misread.is_err() || misread.is_ok_and(|m| m.check("x", &Domain::float(0.0, 9.0)).is_err())
+            );
+        }
         assert_eq!(read(r#"{"value": 4}"#), Marginal::Constant { value: 4.into() });
     }
 }
