@@ -156,6 +156,8 @@ impl Order {
         context: &Context,
     ) -> Result<()> {
         let purpose = format!("top-up of shard {shard}");
+        // The lowest index first, whatever the batches were.
+        missing.sort_unstable_by(|a, b| b.cmp(a));
         for attempt in 0.. {
             let Some(index) = missing.pop() else { break };
             if attempt >= ATTEMPTS {
@@ -195,7 +197,6 @@ impl Order {
             samples.push(sample);
         }
         writer.write(&samples, &records)?;
-        failed.reverse();
         Ok(failed)
     }
 

@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &RunArguments, context: &Context) -> Result<(), Fai
             artifacts::read_result(&run)?
         }
         Started::Open(run) => work(&run, &experiment, &inputs, context)
-            .map_err(|failure| explain_interruption(failure, arguments, &root))?,
+            .map_err(|failure| explain_interruption(failure, arguments, context.seed, &root))?,
     };
     conclude(&root, &experiment, &finished, arguments, context)
 }
@@ -224,13 +224,30 @@ fn log(
     run.log(&LogEntry { timestamp: context.now(), event: event.to_owned(), fields })
 }
 
-fn explain_interruption(failure: Failure, arguments: &RunArguments, root: &Path) -> Failure {
+fn explain_interruption(
+    failure: Failure,
+    arguments: &RunArguments,
+    seed: Option<u64>,
+    root: &Path,
+) -> Failure {
     if !failure.is_interruption() {
         return failure;
     }
-    let config = arguments.config.as_deref().map(|config| format!(" {config}")).unwrap_or_default();
-    let settings: String = arguments.settings.iter().map(|setting| format!(" --set '{setting}'")).collect();
-    failure.hint(format!("go on with: synth run{config}{settings} --out {} --resume", root.display()))
+    let config = arguments.config.as_deref().map(|config| format!(" {}", quoted(config))).unwrap_or_default();
+    let settings: String =
+        arguments.settings.iter().map(|setting| format!(" --set {}", quoted(setting))).collect();
+    let seed = seed.map(|seed| format!(" --seed {seed}")).unwrap_or_default();
+    let out = quoted(&root.display().to_string());
+    failure.hint(format!("go on with: synth run{config}{settings}{seed} --out {out} --resume"))
+}
+
+/// A word as a POSIX shell reads it back.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 /// What `--json` prints.

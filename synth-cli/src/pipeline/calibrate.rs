@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use ndarray::Array2;
 use synth_core::{
-    Divergence, Embeddings, Error, FittedDivergence, FittedProjection, Optimizer, Result, RunStore, StepFile,
+    Divergence, Embeddings, Error, FittedDivergence, FittedProjection, Optimizer, ParameterSpace, Result,
+    RunStore, StepFile,
 };
 use synth_embed::{FittedPca, PcaParams};
 use synth_export::{DatasetType, RunDirectory, json_file, npy_from_f32, npy_from_f64, to_json_lines};
@@ -12,7 +13,7 @@ use synth_optimize::calibrate::{
     Action, BatchPolicy, Calibration, CalibrationInput, CalibrationMode, CalibrationParams,
     CalibrationResult, FailedSample, IterationRecord, Outcome, PlannedTrial,
 };
-use synth_optimize::{OptimizerOptions, optimizer_by_name};
+use synth_optimize::{GpParams, OptimizerOptions, optimizer_by_name};
 use synth_validate::fidelity::MmdParams;
 
 use super::make::{Made, Maker};
@@ -128,10 +129,7 @@ impl Driver<'_> {
             CalibrationInput::new(space.clone(), real.clone(), self.inputs.seed.derive("calibrate"));
         input.initial = starting_sets(experiment, space, self.inputs.seed)?;
         input.blocks = crate::models::blocks(&experiment.embedder);
-        let options =
-            OptimizerOptions { acquisition: experiment.acquisition_function, ..OptimizerOptions::default() };
-        let optimizer = optimizer_by_name(&experiment.optimizer, space.clone(), options)?;
-        input.optimizer = Some(Arc::from(optimizer) as Arc<dyn Optimizer>);
+        input.optimizer = Some(optimizer(experiment, space)?);
         Calibration::new(params(experiment), input, divergence)
     }
 
@@ -237,6 +235,18 @@ impl Current {
             Self::Fresh { made, .. } => &made.failed,
         }
     }
+}
+
+/// Who proposes single sets. A batch of the `distribution` mode has room for few of them, so there all
+/// are chosen by the acquisition, none merely where the model expects the minimum.
+fn optimizer(experiment: &Experiment, space: &ParameterSpace) -> Result<Arc<dyn Optimizer>> {
+    let (acquisition, space) = (experiment.acquisition_function, space.clone());
+    if experiment.optimizer == "gp" {
+        let exploit = experiment.mode == Mode::Point;
+        return Ok(Arc::new(GpParams { acquisition, exploit, ..GpParams::default() }.build(space)?));
+    }
+    let options = OptimizerOptions { acquisition, ..OptimizerOptions::default() };
+    optimizer_by_name(&experiment.optimizer, space, options).map(Arc::from)
 }
 
 fn params(experiment: &Experiment) -> CalibrationParams {

@@ -14,8 +14,6 @@ pub(crate) struct RunView<'a> {
     pub(crate) experiment: &'a str,
     /// When the run was first started.
     pub(crate) created_at: &'a str,
-    /// Where the run lies, for the commands to run next.
-    pub(crate) run_dir: &'a str,
     /// Name of the generator, for the same.
     pub(crate) generator: &'a str,
     /// What was run: label and value.
@@ -55,7 +53,7 @@ pub(crate) fn assemble(view: RunView<'_>) -> ReportData {
         strips: view.strips,
         best: best(result, view.space),
         misses: misses(result),
-        next_steps: next_steps(view.generator, view.run_dir),
+        next_steps: next_steps(view.generator),
     }
 }
 
@@ -228,15 +226,17 @@ fn misses(result: &CalibrationResult) -> Vec<String> {
     texts
 }
 
-fn next_steps(generator: &str, run_dir: &str) -> Vec<(String, String)> {
+fn next_steps(generator: &str) -> Vec<(String, String)> {
     vec![
         (
-            "Make a labelled dataset from the calibrated distribution:".to_owned(),
-            format!("synth generate {generator} --from-run {run_dir} --count 5000 --out dataset"),
+            "Make a labelled dataset from the calibrated distribution; RUN is the folder of this report:".to_owned(),
+            format!("synth generate {generator} --from-run RUN --count 5000 --out dataset"),
         ),
         (
-            "Judge it against the real images on its own:".to_owned(),
-            "synth compare path/to/real dataset/images --fail-on distinguishable".to_owned(),
+            "Judge it against real images that the calibration has not seen (against those it was fitted to, the \
+             test is too lenient):"
+                .to_owned(),
+            "synth compare path/to/new/real dataset/images --fail-on distinguishable".to_owned(),
         ),
     ]
 }

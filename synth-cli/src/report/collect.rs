@@ -28,7 +28,6 @@ pub(crate) fn report_files(
     let view = RunView {
         experiment: &experiment.experiment_name,
         created_at: created_at.as_deref().unwrap_or_default(),
-        run_dir: &format!("runs/{}", experiment.experiment_name),
         generator: &experiment.generator.name,
         facts: facts(experiment, run, &iterations, result),
         space,

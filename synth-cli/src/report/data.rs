@@ -89,7 +89,7 @@ pub(crate) struct Convergence {
     pub(crate) divergence: String,
     /// Iteration, value, half-width of one standard error.
     pub(crate) points: Vec<[f64; 3]>,
-    /// The divergence where there is none: median and 95 % quantile.
+    /// The divergence of a perfect generator: its lowest and highest stated quantiles.
     pub(crate) null: Option<Band>,
     /// The same divergence of the uniform prior.
     pub(crate) prior: Option<f64>,

@@ -113,7 +113,7 @@ fn convergence(data: &Convergence) -> Result<Plot, String> {
         layout = include(layout.with_reference_line(line), &[prior]);
     }
     let caption = "Divergence of the calibrated distribution from real images that were held out of its fit. The grey \
-                   band is what two sets from one source would show at this number of images.";
+                   band, from its 5 % to its 95 % quantile, is what a perfect generator would show at this number of images.";
     finish("convergence", caption, render_multiple(drawings, layout))
 }
 

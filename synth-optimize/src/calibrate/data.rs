@@ -19,7 +19,7 @@ pub(crate) struct Real {
 }
 
 /// The generated samples.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Generated {
     pub(crate) ids: Vec<String>,
     pub(crate) rows: Vec<Vec<f32>>,

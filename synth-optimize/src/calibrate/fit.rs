@@ -73,7 +73,8 @@ impl Frame<'_> {
         SobolSequence::new(width.max(1), self.seed.derive(purpose))
     }
 
-    pub(crate) fn surrogate(&self, generated: &Generated, real: &Real) -> Result<Surrogate> {
+    /// Learns from generated samples; `real` are the rows that are to be compared with them.
+    pub(crate) fn surrogate(&self, generated: &Generated, real: &[Vec<f32>]) -> Result<Surrogate> {
         let points = generated.points(self.axes, self.space)?;
         let basis = self.axes.basis(&points);
         let rows = generated.matrix();
@@ -82,8 +83,7 @@ impl Frame<'_> {
         let slices = generated.slices();
         let gram = self.similarity.own_gram(&slices);
         let mean = MeanSurrogate::fit(self.axes, &points, &gram, &generated.groups);
-        let owned = super::data::float_rows(&real.embeddings);
-        let cross = self.similarity.gram(&owned.iter().map(Vec::as_slice).collect::<Vec<_>>(), &slices);
+        let cross = self.similarity.gram(&real.iter().map(Vec::as_slice).collect::<Vec<_>>(), &slices);
         let rows: Vec<usize> = (0..generated.len())
             .filter(|&i| i == 0 || generated.groups[i] != generated.groups[i - 1])
             .collect();
@@ -93,7 +93,7 @@ impl Frame<'_> {
     }
 
     pub(crate) fn fit(&self, generated: &Generated, real: &Real) -> Result<Fit> {
-        let surrogate = self.surrogate(generated, real)?;
+        let surrogate = self.surrogate(generated, &super::data::float_rows(&real.embeddings))?;
         let summaries = surrogate.summaries.of(&real.rows);
         let correlation = intraclass_correlation(&summaries, &real.members);
         let weights = sample_weights(real, correlation);

@@ -161,7 +161,9 @@ impl History {
         let last = self.estimates.last()?;
         if exhausted {
             Some(StopReason::Exhausted)
-        } else if params.convergence_threshold.is_some_and(|threshold| upper(last) < threshold) {
+        } else if iteration >= LEAST_ITERATIONS
+            && params.convergence_threshold.is_some_and(|threshold| upper(last) < threshold)
+        {
             Some(StopReason::Threshold)
         } else if iteration >= params.max_iterations {
             Some(StopReason::IterationLimit)

@@ -74,7 +74,22 @@ fn text(blocks: &[MissBlock], verdict: &CalibrationVerdict) -> Vec<String> {
             "the real data differ from the calibrated distribution's output, though not by much".to_owned()
         });
     }
-    for block in blocks.iter().filter(|block| block.share > 0.0).take(WORDED) {
+    let named: Vec<&MissBlock> = blocks.iter().filter(|block| block.share > 0.0).take(WORDED).collect();
+    match (verdict.conclusion, named.is_empty()) {
+        (Conclusion::Distinguishable, false) => {}
+        (Conclusion::Distinguishable, true) => {
+            text.push(
+                "no named part of the embedding differs by more than chance; the miss is spread".to_owned(),
+            );
+        }
+        // No test has shown a difference, so none may be read as a direction.
+        _ => {
+            text.push(
+                "no difference is shown; what follows is no larger than chance may give at this n".to_owned(),
+            );
+        }
+    }
+    for block in named {
         let more = if block.shift >= 0.0 { "more" } else { "less" };
         text.push(format!(
             "real samples have {more} {} ({:+.2} standard deviations on average; {:.0} % of the difference)",

@@ -26,7 +26,7 @@ pub(crate) struct Inputs<'a> {
 
 pub(crate) fn result(inputs: &Inputs<'_>, stop: StopReason) -> Result<CalibrationResult> {
     let Inputs { frame, fit, generated, real, history, seed, .. } = *inputs;
-    let verdict = verdict(frame, fit, generated, real, inputs.replicates, seed);
+    let verdict = verdict(frame, fit, generated, real, inputs.replicates, seed)?;
     let record = history.last().cloned().unwrap_or_else(|| fit.calibrated.clone());
     Ok(CalibrationResult {
         distribution: fit.member.distribution(frame.axes, frame.space),
