@@ -5,7 +5,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use synth_benches::void_workload;
 use synth_core::{Generator, ItemCodec, Request, Seed};
-use synth_export::ImagePng;
+use synth_export::PngCodec;
 use synth_gen::{Voids, VoidsParams, builtin_chips};
 
 const IMAGES: u64 = 100;
@@ -36,7 +36,7 @@ fn voids(criterion: &mut Criterion) {
                 bencher.iter(|| {
                     let samples = voids.generate(black_box(&requests)).expect("valid requests");
                     for sample in samples {
-                        black_box(ImagePng.encode(&sample.expect("drawn").item).expect("encodes"));
+                        black_box(PngCodec.encode(&sample.expect("drawn").item).expect("encodes"));
                     }
                 });
             });

@@ -19,7 +19,7 @@ use std::{env, fs};
 
 use image::DynamicImage;
 use synth_core::{Generator, ItemCodec, ParameterSet, Request, Seed};
-use synth_export::ImagePng;
+use synth_export::PngCodec;
 use synth_gen::{BaseImage, Voids, VoidsParams};
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -44,7 +44,7 @@ fn main() -> Outcome<()> {
 
 fn time(params: &str, bases: &str, mode: &str, repeats: usize) -> Outcome<()> {
     let labels = mode.ends_with("labels");
-    let codec = mode.starts_with("png").then_some(ImagePng);
+    let codec = mode.starts_with("png").then_some(PngCodec);
     let voids = VoidsParams { labels, ..VoidsParams::default() }.build(read_bases(bases)?)?;
     let requests = read_requests(params, 1)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
@@ -64,7 +64,7 @@ fn time(params: &str, bases: &str, mode: &str, repeats: usize) -> Outcome<()> {
 }
 
 /// Makes all images once: wall seconds, CPU seconds, bytes.
-fn pass(voids: &Voids, codec: Option<&ImagePng>, requests: &[Request]) -> Outcome<(f64, f64, usize)> {
+fn pass(voids: &Voids, codec: Option<&PngCodec>, requests: &[Request]) -> Outcome<(f64, f64, usize)> {
     let (wall, cpu, mut bytes) = (Instant::now(), cpu_seconds()?, 0);
     for chunk in requests.chunks(CHUNK) {
         for sample in voids.generate(chunk)? {
