@@ -25,7 +25,6 @@
 //!   first is read.
 
 mod atomic;
-mod codec;
 mod dataset;
 mod error;
 mod failpoint;
@@ -35,6 +34,7 @@ mod lock;
 mod mask;
 mod npy;
 mod paths;
+mod png;
 mod read;
 mod records;
 mod run;
@@ -42,7 +42,6 @@ mod run;
 mod testing;
 
 pub use atomic::{AtomicFile, remove_leftovers, write_atomically};
-pub use codec::ImagePng;
 pub use dataset::{Dataset, DatasetHead, DatasetWriter, Describe, ImageFolderExporter, ShardWriter};
 pub use failpoint::{BOUNDARIES, Boundary};
 pub use integrity::{Damage, DamageKind};
@@ -51,6 +50,7 @@ pub use mask::{InstanceMask, instance_mask};
 pub use npy::{
     EmbeddedRow, EmbeddingFile, EmbeddingJob, npy_from_f32, npy_from_f64, parse_npy, read_npy, rows_path,
 };
+pub use png::PngCodec;
 pub use read::{
     BadFile, DecodeError, DecodeLimits, FolderImages, Groups, ImageFile, ImageFolder, LoadedImage, OnBadFile,
     decode_image,

@@ -11,7 +11,7 @@ use synth_core::{
     Segmentation, Shard, StepFile,
 };
 use synth_export::{
-    Dataset, DatasetHead, ImageFolderExporter, ImagePng, RecordContext, RunDirectory, RunHead, SampleRecord,
+    Dataset, DatasetHead, ImageFolderExporter, PngCodec, RecordContext, RunDirectory, RunHead, SampleRecord,
 };
 use tempfile::TempDir;
 
@@ -30,7 +30,7 @@ fn images() -> Vec<DynamicImage> {
 
 mod image_png {
     use super::*;
-    synth_core::codec_conformance!(|| Box::new(ImagePng), CodecCaps::lossless(images()));
+    synth_core::codec_conformance!(|| Box::new(PngCodec), CodecCaps::lossless(images()));
 }
 
 mod run_directory {
@@ -118,7 +118,7 @@ mod image_folder {
         assert_eq!(dataset.verify(), []);
         let image = |record: SampleRecord| {
             let bytes = dataset.read(&format!("images/{}.png", record.sample_id))?;
-            Ok((record, synth_core::ItemCodec::decode(&ImagePng, &bytes)?))
+            Ok((record, synth_core::ItemCodec::decode(&PngCodec, &bytes)?))
         };
         dataset.records()?.into_iter().map(image).collect()
     }

@@ -15,7 +15,7 @@ use image::{DynamicImage, GrayImage, Luma};
 use ndarray::Array2;
 use synth_core::{EmbedderId, ParameterSet, Provenance, Request, RunStore, Sample, Seed, StepFile};
 use synth_export::{
-    BOUNDARIES, Boundary, DatasetHead, DatasetWriter, EmbeddedRow, EmbeddingJob, ImagePng, LogEntry,
+    BOUNDARIES, Boundary, DatasetHead, DatasetWriter, EmbeddedRow, EmbeddingJob, LogEntry, PngCodec,
     RecordContext, RunDirectory, RunHead, SampleRecord,
 };
 
@@ -72,7 +72,7 @@ fn sample(index: u64) -> Sample<DynamicImage> {
 
 fn make_dataset(target: &Path) {
     let head = DatasetHead { config: "count: 4\n".into(), about: BTreeMap::new() };
-    let writer = DatasetWriter::open(target, &head, Arc::new(ImagePng), true).expect("resumable");
+    let writer = DatasetWriter::open(target, &head, Arc::new(PngCodec), true).expect("resumable");
     for number in 0..2 {
         let Some(mut shard) = writer.begin(number).expect("free") else { continue };
         for index in [2 * number, 2 * number + 1] {

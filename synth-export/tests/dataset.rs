@@ -11,7 +11,7 @@ use synth_core::{
     Annotation, Error, Instance, ParameterSet, Provenance, Request, Rle, Sample, Seed, Segmentation,
 };
 use synth_export::{
-    Dataset, DatasetHead, DatasetWriter, FolderImages, ImagePng, OnBadFile, RecordContext, SampleRecord,
+    Dataset, DatasetHead, DatasetWriter, FolderImages, OnBadFile, PngCodec, RecordContext, SampleRecord,
     instance_mask,
 };
 
@@ -23,7 +23,7 @@ fn head(about: &str) -> DatasetHead {
 }
 
 fn open(root: &Path) -> DatasetWriter {
-    DatasetWriter::open(root, &head("then"), Arc::new(ImagePng), true).expect("writable")
+    DatasetWriter::open(root, &head("then"), Arc::new(PngCodec), true).expect("writable")
 }
 
 fn sample(index: u64) -> (Sample<DynamicImage>, SampleRecord) {
@@ -126,7 +126,7 @@ fn the_number_of_processes_does_not_show() {
 #[test]
 fn making_it_again_changes_nothing() {
     let (place, expected) = whole();
-    let later = DatasetWriter::open(place.path(), &head("now"), Arc::new(ImagePng), true).expect("complete");
+    let later = DatasetWriter::open(place.path(), &head("now"), Arc::new(PngCodec), true).expect("complete");
     assert!(later.is_complete() && later.begin(2).expect("readable").is_none());
     assert_eq!(later.about()["created_at"], "then", "the first process fixed the facts");
     assert!(later.finish(0..4).expect("readable").is_some());
@@ -191,7 +191,7 @@ fn what_is_there_is_honoured() {
     let other = DatasetHead { config: "count: 8\nshard_size: 2\n".into(), ..head("now") };
     for place in [&complete, &unfinished] {
         let before = files(place.path());
-        let error = DatasetWriter::open(place.path(), &other, Arc::new(ImagePng), true).expect_err("other");
+        let error = DatasetWriter::open(place.path(), &other, Arc::new(PngCodec), true).expect_err("other");
         assert!(matches!(&error, Error::InvalidParam { name, .. } if name == "count"), "{error}");
         assert_eq!(files(place.path()), before);
     }
@@ -199,7 +199,7 @@ fn what_is_there_is_honoured() {
     fs::create_dir(mine.path().join("images")).expect("writable");
     fs::write(mine.path().join("samples.jsonl"), "mine").expect("writable");
     let before = files(mine.path());
-    let error = DatasetWriter::open(mine.path(), &head(""), Arc::new(ImagePng), true).expect_err("a user's");
+    let error = DatasetWriter::open(mine.path(), &head(""), Arc::new(PngCodec), true).expect_err("a user's");
     assert!(matches!(error, Error::AlreadyExists { .. }), "{error}");
     let exporter = synth_export::ImageFolderExporter::new(mine.path(), head(""), "t");
     assert!(exporter.export_blocking(&mut std::iter::empty()).is_err());
@@ -224,7 +224,7 @@ fn altered_parts_are_named() {
     fs::write(&manifest, half).expect("writable");
     for error in [
         Dataset::open(place.path()).expect_err("torn"),
-        DatasetWriter::open(place.path(), &head(""), Arc::new(ImagePng), true).expect_err("torn"),
+        DatasetWriter::open(place.path(), &head(""), Arc::new(PngCodec), true).expect_err("torn"),
     ] {
         assert!(matches!(&error, Error::Corrupt { path, .. } if path.ends_with("manifest.json")), "{error}");
     }
@@ -248,7 +248,7 @@ fn its_images_are_read_without_its_masks_and_in_their_groups() {
 fn masks_hold_the_ids() {
     let (place, _) = whole();
     let dataset = Dataset::open(place.path()).expect("complete");
-    let mask = synth_core::ItemCodec::decode(&ImagePng, &dataset.read("masks/s_003.png").expect("unharmed"));
+    let mask = synth_core::ItemCodec::decode(&PngCodec, &dataset.read("masks/s_003.png").expect("unharmed"));
     let expected = instance_mask(&sample(3).0.annotations, 5, 4).expect("valid");
     assert_eq!(mask.expect("PNG"), DynamicImage::ImageLuma16(expected));
 }

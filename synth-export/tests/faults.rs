@@ -12,7 +12,7 @@ use synth_core::{
     EmbedderId, Error, ParameterSet, Provenance, Request, RunStore, Sample, Seed, Shard, StepFile,
 };
 use synth_export::{
-    DatasetHead, DatasetWriter, EmbeddedRow, EmbeddingJob, ImageFolderExporter, ImagePng, RunDirectory,
+    DatasetHead, DatasetWriter, EmbeddedRow, EmbeddingJob, ImageFolderExporter, PngCodec, RunDirectory,
     RunHead,
 };
 
@@ -138,7 +138,7 @@ fn an_output_that_cannot_be_written_is_named() {
     let errors = [
         RunDirectory::create(&below, &head()).expect_err("below a file"),
         RunDirectory::resume(&below, &head()).expect_err("below a file"),
-        DatasetWriter::open(&below, &dataset_head(), Arc::new(ImagePng), true).expect_err("below a file"),
+        DatasetWriter::open(&below, &dataset_head(), Arc::new(PngCodec), true).expect_err("below a file"),
         EmbeddingJob::open(&below.join("E.npy")).expect_err("below a file"),
     ];
     for error in errors {

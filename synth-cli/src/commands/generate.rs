@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use synth_core::{Error, ParameterDistribution, ParameterSpace, Progress, Request, Result, Seed};
 use synth_export::{
-    DatasetHead, DatasetWriter, ImagePng, RecordContext, RunDirectory, SampleRecord, ShardWriter,
+    DatasetHead, DatasetWriter, PngCodec, RecordContext, RunDirectory, SampleRecord, ShardWriter,
 };
 
 use super::shards::Share;
@@ -56,7 +56,7 @@ pub(crate) fn generate(arguments: &GenerateArguments, context: &Context) -> Resu
         ("cpu".to_owned(), host::cpu()),
     ]);
     let head = DatasetHead { config: recipe, about };
-    let dataset = DatasetWriter::open(&arguments.out, &head, Arc::new(ImagePng), true).map_err(|error| {
+    let dataset = DatasetWriter::open(&arguments.out, &head, Arc::new(PngCodec), true).map_err(|error| {
         let other = matches!(&error, Error::InvalidParam { .. });
         let failure = Failure::from(error);
         if other { failure.hint("choose another folder: --out DIR") } else { failure }

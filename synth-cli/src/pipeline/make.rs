@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 use synth_core::{Cancel, EmbedderId, Embeddings, Error, Progress, Request, Result, Sample, StepFile};
 use synth_export::{
-    DatasetType, ImageEncoding, ImagePng, LoadedImage, RecordContext, SampleRecord, to_json_lines,
+    DatasetType, ImageEncoding, LoadedImage, PngCodec, RecordContext, SampleRecord, to_json_lines,
 };
 use synth_optimize::calibrate::FailedSample;
 
@@ -128,7 +128,7 @@ impl Maker<'_> {
         }
         let images: Vec<&DynamicImage> = samples.iter().map(|sample| &sample.item).collect();
         let matrix = self.embedder.embed(&images)?;
-        let encoding = ImageEncoding { codec: &ImagePng, with_masks: true };
+        let encoding = ImageEncoding { codec: &PngCodec, with_masks: true };
         let files: Vec<Vec<StepFile>> = samples
             .par_iter()
             .zip(&planned)
@@ -217,7 +217,7 @@ fn real_files(records: &[SampleRecord], images: &[LoadedImage]) -> Result<Vec<St
     for (record, image) in records.iter().zip(images).take(THUMBNAILS) {
         let shown = DynamicImage::ImageRgb8(image.image.thumbnail(THUMBNAIL_PX, THUMBNAIL_PX).to_rgb8());
         let path = format!("thumbnails/{}.png", record.sample_id);
-        files.push(StepFile { path, bytes: ImagePng.encode(&shown)? });
+        files.push(StepFile { path, bytes: PngCodec.encode(&shown)? });
     }
     Ok(files)
 }

@@ -4,7 +4,7 @@
 use image::DynamicImage;
 use synth_core::{Error, ItemCodec, ParameterSpace, Result, StepFile};
 use synth_embed::FittedPca;
-use synth_export::{DatasetType, ImagePng, RunDirectory, parse_npy};
+use synth_export::{DatasetType, PngCodec, RunDirectory, parse_npy};
 use synth_optimize::calibrate::{CalibrationResult, IterationRecord};
 
 use super::{PointSet, Role, RunView, Strip, StripImage, assemble, draw_all, render};
@@ -185,9 +185,9 @@ fn shown(run: &RunDirectory, iteration: usize, id: &str, caption: String) -> Res
     for folder in ["images", "thumbnails"] {
         match run.read(&format!("{step}/{folder}/{id}.png")) {
             Ok(bytes) => {
-                let image = ImagePng.decode(&bytes)?;
+                let image = PngCodec.decode(&bytes)?;
                 let small = DynamicImage::ImageRgb8(image.thumbnail(SHOWN_PX, SHOWN_PX).to_rgb8());
-                return Ok(Some(StripImage { caption, png: ImagePng.encode(&small)? }));
+                return Ok(Some(StripImage { caption, png: PngCodec.encode(&small)? }));
             }
             Err(Error::NotFound { .. }) => {}
             Err(error) => return Err(error),

@@ -10,7 +10,7 @@ use synth_core::{Error, Exporter, FileEntry, ItemCodec, Manifest, Result, Sample
 
 use super::head::{DatasetHead, MANIFEST, SAMPLES, SHARDS};
 use super::writer::{DatasetWriter, shard_path};
-use crate::ImagePng;
+use crate::PngCodec;
 use crate::records::{RecordContext, SampleRecord};
 use crate::to_json_lines;
 
@@ -53,7 +53,7 @@ impl ImageFolderExporter {
         Self {
             root: root.into(),
             head,
-            codec: Arc::new(ImagePng),
+            codec: Arc::new(PngCodec),
             with_masks: true,
             describe: Arc::new(move |_, sample| RecordContext::synthetic(sample, &timestamp)),
         }

@@ -30,10 +30,10 @@ use crate::run::{CONFIG_HASH, ImageEncoding};
 /// ```
 /// use std::collections::BTreeMap;
 /// use std::sync::Arc;
-/// use synth_export::{DatasetHead, DatasetWriter, ImagePng};
+/// use synth_export::{DatasetHead, DatasetWriter, PngCodec};
 /// let directory = tempfile::tempdir()?;
 /// let head = DatasetHead { config: "generator: voids\ncount: 0\n".into(), about: BTreeMap::new() };
-/// let writer = DatasetWriter::open(directory.path(), &head, Arc::new(ImagePng), true)?;
+/// let writer = DatasetWriter::open(directory.path(), &head, Arc::new(PngCodec), true)?;
 /// for shard in 0..2 {
 ///     if let Some(shard) = writer.begin(shard)? {
 ///         // shard.write(&samples, &records)?, a few at a time

@@ -213,7 +213,8 @@ mod tests {
 
     #[test]
     fn float_pixels_are_refused() {
-        let error = PngCodec.encode(&DynamicImage::ImageRgb32F(Rgb32FImage::new(2, 2))).expect_err("no float");
+        let error =
+            PngCodec.encode(&DynamicImage::ImageRgb32F(Rgb32FImage::new(2, 2))).expect_err("no float");
         assert!(error.to_string().contains("not supported"), "{error}");
     }
 

@@ -194,7 +194,8 @@ struct Header {
 
 impl Header {
     fn new(lengths: &[u8]) -> Self {
-        let literal_codes = lengths.iter().rposition(|&length| length > 0).map_or(257, |at| (at + 1).max(257));
+        let literal_codes =
+            lengths.iter().rposition(|&length| length > 0).map_or(257, |at| (at + 1).max(257));
         // One distance code, of one bit.
         let all: Vec<u8> = lengths[..literal_codes].iter().copied().chain([1]).collect();
         let symbols = shortened(&all);
@@ -344,7 +345,8 @@ mod tests {
     #[test]
     fn repeats_of_code_lengths_are_shortened() {
         let lengths = [vec![0; 150], vec![5; 8], vec![0; 2], vec![7]].concat();
-        let expected = [(18, 7, 127), (18, 7, 1), (5, 0, 0), (16, 2, 3), (5, 0, 0), (0, 0, 0), (0, 0, 0), (7, 0, 0)];
+        let expected =
+            [(18, 7, 127), (18, 7, 1), (5, 0, 0), (16, 2, 3), (5, 0, 0), (0, 0, 0), (0, 0, 0), (7, 0, 0)];
         assert_eq!(shortened(&lengths), expected);
     }
 }

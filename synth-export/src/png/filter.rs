@@ -69,7 +69,8 @@ impl Neighbours<'_> {
         }
         let (row, left) = (&self.row[at..length], &self.row[..length - at]);
         let (up, corner) = (&self.above[at..length], &self.above[..length - at]);
-        for ((((out, &byte), &left), &up), &corner) in tail.iter_mut().zip(row).zip(left).zip(up).zip(corner) {
+        for ((((out, &byte), &left), &up), &corner) in tail.iter_mut().zip(row).zip(left).zip(up).zip(corner)
+        {
             *out = residual(byte, left, up, corner);
         }
     }
