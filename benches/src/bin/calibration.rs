@@ -285,7 +285,7 @@ impl Bench {
                     result.best.first().map(|best| ParameterDistribution::point(best.params.clone()));
                 let single = match &single {
                     Some(single) => {
-                        self.divergence(truth, single, options.eval.min(1000), root.derive("single"))?.0
+                        self.divergence(truth, single, options.eval.min(400), root.derive("single"))?.0
                     }
                     None => f64::NAN,
                 };

@@ -110,6 +110,29 @@ fn interrupts_end_cleanly_and_say_how_to_go_on() {
 }
 
 #[test]
+fn the_optimizer_and_its_acquisition_are_honoured() {
+    let place = Place::small();
+    let mut chosen = std::collections::BTreeSet::new();
+    // With fewer trials than its own start the process is not asked yet.
+    for mode in ["distribution", "point"] {
+        for setting in ["acquisition_function=ucb", "acquisition_function=pi", "optimizer=sobol"] {
+            let out = format!("{mode}_{setting}");
+            let mode = format!("mode={mode}");
+            let settings = ["--out", &out, "--set", setting, "--set", &mode, "--set", "point_sets=2"];
+            run(
+                &place,
+                &[&settings[..], &["--set", "max_iterations=1", "--set", "initial_sets=16"]].concat(),
+            )
+            .code(0);
+            let sets =
+                fs::read_to_string(place.path(&out).join("iteration_001/samples.jsonl")).expect("records");
+            chosen.insert(sets);
+        }
+    }
+    assert_eq!(chosen.len(), 6, "six ways to choose, six different batches");
+}
+
+#[test]
 fn json_and_quiet_are_for_machines() {
     let place = Place::small();
     let ended = run(&place, &["--out", "a", "--json", "--quiet"]).code(0);

@@ -268,10 +268,9 @@ impl RowMut<'_> {
                 self.levels[*column] = level(parameter, value).ok_or_else(|| mismatch(parameter, value))?;
             }
             (AxisKind::Simplex { parts, column }, ParameterValue::Simplex(shares)) => {
-                for i in 0..parts - 1 {
-                    self.numbers[column + i] = shares[i];
-                    self.exists[column + i] = true;
-                }
+                let columns = *column..column + parts - 1;
+                self.exists[columns.clone()].fill(true);
+                self.numbers[columns].copy_from_slice(&shares[..parts - 1]);
             }
             (AxisKind::Number { column, .. }, value) => {
                 let raw = number(value).ok_or_else(|| mismatch(parameter, value))?;

@@ -15,9 +15,7 @@ const MOST_BARS: i64 = 200;
 
 /// One curve per parameter with 90 % bands, from a normal approximation to the posterior at its mode.
 pub(crate) fn curves(frame: &Frame<'_>, fit: &Fit, seed: Seed) -> Vec<MarginalCurve> {
-    let samples = fit.weights.iter().copied().enumerate().collect();
-    let curvature = frame.population(&fit.likelihood, samples, fit.strength).curvature(&fit.member);
-    let draws = posterior_draws(frame.axes, &frame.hyper, &fit.member, curvature, seed);
+    let draws = posterior(frame, fit, DRAWS, seed.derive("credible bands"));
     let at_mode = fit.member.distribution(frame.axes, frame.space);
     let distributions: Vec<ParameterDistribution> =
         draws.iter().map(|member| member.distribution(frame.axes, frame.space)).collect();
@@ -36,6 +34,13 @@ pub(crate) fn curves(frame: &Frame<'_>, fit: &Fit, seed: Seed) -> Vec<MarginalCu
         .collect()
 }
 
+/// Members that the real samples leave possible: draws from a normal approximation to the posterior.
+pub(crate) fn posterior(frame: &Frame<'_>, fit: &Fit, draws: u64, seed: Seed) -> Vec<Member> {
+    let samples = fit.weights.iter().copied().enumerate().collect();
+    let curvature = frame.population(&fit.likelihood, samples, fit.strength).curvature(&fit.member);
+    posterior_draws(frame.axes, &frame.hyper, &fit.member, curvature, draws, seed)
+}
+
 fn marginal(distribution: &ParameterDistribution, name: &str, domain: &Domain) -> Option<Marginal> {
     match distribution {
         ParameterDistribution::Independent { marginals } => {
@@ -51,6 +56,7 @@ fn posterior_draws(
     hyper: &Hyperprior,
     mode: &Member,
     curvature: DMatrix<f64>,
+    draws: u64,
     seed: Seed,
 ) -> Vec<Member> {
     let (low, high) = Member::bounds(axes);
@@ -61,8 +67,7 @@ fn posterior_draws(
     }
     let eigen = SymmetricEigen::new(curvature);
     let scale = DVector::from_iterator(n, eigen.eigenvalues.iter().map(|l| 1.0 / l.max(0.25).sqrt()));
-    let seed = seed.derive("credible bands");
-    (0..DRAWS)
+    (0..draws)
         .map(|index| {
             let mut stream = seed.stream(index);
             let z = DVector::from_fn(n, |i, _| stream.normal() * scale[i]);

@@ -214,14 +214,14 @@ impl Frame<'_> {
         let n = real.len() as f64;
         let own: Vec<f64> = alphas.iter().map(|a| a.dot(&(&surrogate.mean.gram * a))).collect();
         let similarity = real.self_similarity();
-        let mut influence = vec![0.0; real.len()];
         let mut value = similarity;
+        let mut influence = Vec::with_capacity(real.len());
         for i in 0..real.len() {
             let fold = self.folds[real.groups[i]];
             let witness = surrogate.cross.row(i).transpose().dot(&alphas[fold]);
             let others = (real.gram.row(i).sum() - real.gram[(i, i)]) / (n - 1.0).max(1.0);
             value += (own[fold] - 2.0 * witness) / n;
-            influence[i] = own[fold] - 2.0 * witness + 2.0 * others;
+            influence.push(own[fold] - 2.0 * witness + 2.0 * others);
         }
         let std_error = grouped_std_error(&influence, &real.members);
         let ci95 = std_error.map(|se| [value - 1.96 * se, value + 1.96 * se]);

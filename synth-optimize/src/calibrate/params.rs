@@ -50,7 +50,8 @@ pub struct CalibrationParams {
     /// Default 3.
     pub early_stop_patience: usize,
     /// Stop once the upper 95 % bound of the cross-validated divergence of the calibrated
-    /// distribution lies below this, after three iterations at least. Default none: a small real set rarely supports such a claim.
+    /// distribution lies below this, after three iterations at least. Default none: a small real set
+    /// rarely supports such a claim.
     pub convergence_threshold: Option<f64>,
     /// Sets of each batch that the given optimiser proposes as the best single set (`distribution`
     /// mode only; `point` mode uses the whole batch). Range: 0 to `iteration_batch_size`. Default 0.

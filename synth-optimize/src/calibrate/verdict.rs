@@ -4,6 +4,7 @@ use nalgebra::{DMatrix, DVector};
 use rayon::prelude::*;
 use synth_core::{Result, Seed};
 
+use super::curves::posterior;
 use super::data::{Generated, Real};
 use super::family::Member;
 use super::fit::{Fit, Frame, grouped_std_error};
@@ -27,7 +28,7 @@ const POWER: f64 = 0.8;
 const POWER_SETS: u64 = 400;
 const SHIFTS: usize = 20;
 
-/// Pseudo-real sets are drawn in so many worlds, each with a surrogate of its own.
+/// Pseudo-real sets are drawn in so many worlds, each with a truth and a surrogate of its own.
 const WORLDS: usize = 16;
 
 /// Tests the fit by parametric bootstrap: pseudo-real sets of the same groups are drawn from the
@@ -79,6 +80,7 @@ pub(crate) fn verdict(
         fit,
         generated,
         imitation: Imitation::new(frame, fit, generated),
+        truths: posterior(frame, fit, WORLDS as u64, seed.derive("verdict/truths")),
         sizes: &sizes,
         seed,
     };
@@ -177,6 +179,9 @@ struct Worlds<'a> {
     fit: &'a Fit,
     generated: &'a Generated,
     imitation: Imitation<'a>,
+    /// The truth of each world: a member that the real samples leave possible. The calibrated member
+    /// itself is pulled towards the typical one, and sets drawn from it would be fitted too well.
+    truths: Vec<Member>,
     sizes: &'a [usize],
     seed: Seed,
 }
@@ -187,28 +192,31 @@ impl Worlds<'_> {
     fn explore(&self, number: usize, replicates: usize) -> Result<World> {
         let seed = self.seed.derive(&format!("verdict/world {number}"));
         let training = self.imitation.training(self.generated, seed.derive("training"));
-        let (calibrated, uniform) = self.pools(seed);
-        let mut rows = float_rows(&calibrated.rows);
-        rows.extend(float_rows(&uniform.rows));
+        let pools = self.pools(number, seed);
+        let rows =
+            [&pools.truth, &pools.calibrated, &pools.uniform].map(|pool| float_rows(&pool.rows)).concat();
         let gram = self.frame.similarity.own_gram(&rows.iter().map(Vec::as_slice).collect::<Vec<_>>());
         let surrogate = self.frame.surrogate(&training, &rows)?;
-        let summaries = surrogate.summaries.of(&calibrated.rows);
+        let summaries = surrogate.summaries.of(&pools.truth.rows);
         let grid = self.fit.likelihood.grid.clone();
         let likelihood = self.frame.likelihood_on(&surrogate, &summaries, grid);
         let judge = Judge::new(self.frame, self.fit, &surrogate.mean);
         let samples = Samples { likelihood: &likelihood, gram: &gram, cross: &surrogate.cross };
-        let pools = Pools { offset: calibrated.rows.nrows(), calibrated, uniform };
         Ok(World {
             null: self.null(&judge, &samples, &pools, replicates, seed),
             shifted: self.shifted(&judge, &samples, &pools, seed),
         })
     }
 
-    fn pools(&self, seed: Seed) -> (Pool, Pool) {
+    fn pools(&self, number: usize, seed: Seed) -> Pools {
         let largest = self.sizes.iter().copied().max().unwrap_or(1);
-        let groups = POOL.max(3 * self.sizes.len());
+        let groups = pool_groups(self.sizes, largest);
         let pool = |member, purpose: &str| self.imitation.pool(member, groups, largest, seed.derive(purpose));
-        (pool(Some(&self.fit.member), "calibrated"), pool(None, "uniform"))
+        Pools {
+            truth: pool(Some(&self.truths[number]), "truth"),
+            calibrated: pool(Some(&self.fit.member), "calibrated"),
+            uniform: pool(None, "uniform"),
+        }
     }
 
     fn null(
@@ -221,7 +229,13 @@ impl Worlds<'_> {
     ) -> Vec<f64> {
         let seed = seed.derive("null");
         let one = |replicate: u64| {
-            let (rows, groups) = pseudo_set(pools, self.sizes, 0.0, &mut seed.stream(replicate));
+            let (rows, groups) = pseudo_set(
+                [&pools.truth, &pools.truth],
+                [0, 0],
+                self.sizes,
+                0.0,
+                &mut seed.stream(replicate),
+            );
             let size = |g: usize| self.sizes[g] as f64;
             let weight = |&g: &usize| 1.0 / (1.0 + (size(g) - 1.0) * self.fit.correlation);
             let weights: Vec<f64> = groups.iter().map(weight).collect();
@@ -232,8 +246,11 @@ impl Worlds<'_> {
 
     fn shifted(&self, judge: &Judge<'_>, samples: &Samples<'_>, pools: &Pools, seed: Seed) -> Vec<Vec<f64>> {
         let alpha = judge.alpha(&self.fit.member);
+        let first = pools.truth.rows.nrows();
+        let offsets = [first, first + pools.calibrated.rows.nrows()];
         let one = |shift: f64, seed: &Seed, i: u64| {
-            let (rows, groups) = pseudo_set(pools, self.sizes, shift, &mut seed.stream(i));
+            let from = [&pools.calibrated, &pools.uniform];
+            let (rows, groups) = pseudo_set(from, offsets, self.sizes, shift, &mut seed.stream(i));
             divergence(judge.generated, &alpha, &rows, samples.gram, samples.cross, &groups)
         };
         (0..=SHIFTS)
@@ -246,11 +263,11 @@ impl Worlds<'_> {
     }
 }
 
+/// The pools of one world; their rows follow each other in joint matrices.
 struct Pools {
+    truth: Pool,
     calibrated: Pool,
     uniform: Pool,
-    /// Row of the first uniform sample in joint matrices.
-    offset: usize,
 }
 
 /// The smallest ε at which (1 − ε)·calibrated + ε·uniform is told from calibrated, as it stands, at
@@ -274,14 +291,16 @@ fn smallest_shift(worlds: &[World]) -> Option<f64> {
     None
 }
 
-/// Rows and groups of a pseudo-real set; each group is of the uniform pool with probability `shift`.
+/// Rows and groups of a pseudo-real set from the first pool; each group is of the second with
+/// probability `shift`. A pool's rows begin at its offset.
 fn pseudo_set(
-    pools: &Pools,
+    pools: [&Pool; 2],
+    offsets: [usize; 2],
     sizes: &[usize],
     shift: f64,
     stream: &mut synth_core::Stream,
 ) -> (Vec<usize>, Vec<usize>) {
-    let mut order: Vec<usize> = (0..pools.calibrated.groups).collect();
+    let mut order: Vec<usize> = (0..pools[0].groups).collect();
     // A partial Fisher–Yates: the first groups of a random order, no group twice.
     for at in 0..sizes.len() {
         let other = at + stream.index(order.len() - at);
@@ -289,10 +308,8 @@ fn pseudo_set(
     }
     let (mut rows, mut groups) = (Vec::new(), Vec::new());
     for (group, &size) in sizes.iter().enumerate() {
-        let foreign = stream.unit() < shift;
-        let pool = if foreign { &pools.uniform } else { &pools.calibrated };
-        let offset = if foreign { pools.offset } else { 0 };
-        rows.extend(pool.group(order[group], size).map(|row| row + offset));
+        let which = usize::from(stream.unit() < shift);
+        rows.extend(pools[which].group(order[group], size).map(|row| row + offsets[which]));
         groups.extend(std::iter::repeat_n(group, size));
     }
     (rows, groups)
