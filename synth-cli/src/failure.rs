@@ -50,9 +50,13 @@ impl Failure {
         })
     }
 
-    /// Whether the work was cancelled.
+    /// Whether the same work can go on later: it was cancelled, or the disk is full.
     pub(crate) fn is_interruption(&self) -> bool {
-        matches!(&self.cause, Cause::Core(Error::Interrupted))
+        match &self.cause {
+            Cause::Core(Error::Interrupted) => true,
+            Cause::Core(Error::Io { source, .. }) => is_full(source),
+            _ => false,
+        }
     }
 }
 
@@ -120,10 +124,13 @@ fn code_of(error: &Error) -> u8 {
     }
 }
 
-/// A file that the user named and that is not there is a wrong request; any other I/O failure is
-/// the system's.
+/// A path that the user named and that is not there, is a folder or holds no text is a wrong request;
+/// any other I/O failure is the system's.
 fn io_code(error: &io::Error) -> u8 {
-    if error.kind() == io::ErrorKind::NotFound { REQUEST } else { SYSTEM }
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::IsADirectory | io::ErrorKind::InvalidData => REQUEST,
+        _ => SYSTEM,
+    }
 }
 
 /// The code of the first error below that tells; a component that just failed counts as the system.
@@ -142,16 +149,23 @@ fn component_code(source: &(dyn StdError + 'static)) -> u8 {
 }
 
 fn hint_for(error: &Error) -> Option<&'static str> {
-    let Error::Io { source, .. } = error else { return None };
+    let Error::Io { action, source, .. } = error else { return None };
     match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::FileTooLarge | io::ErrorKind::QuotaExceeded => {
-            Some("make room; what was finished is kept, and `--resume` goes on from there")
-        }
+        _ if is_full(source) => Some("make room; what was finished is kept"),
         io::ErrorKind::ReadOnlyFilesystem
         | io::ErrorKind::PermissionDenied
-        | io::ErrorKind::NotADirectory => Some("choose another place with `--out`"),
+        | io::ErrorKind::NotADirectory
+            if !action.starts_with("reading") =>
+        {
+            Some("choose another place with `--out`")
+        }
         _ => None,
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | FileTooLarge | QuotaExceeded)
 }
 
 #[cfg(test)]
@@ -168,6 +182,8 @@ mod tests {
         assert_eq!(code_of(&Error::invalid("x", "y", "z")), 2);
         assert_eq!(code_of(&io(io::ErrorKind::StorageFull)), 3);
         assert_eq!(code_of(&io(io::ErrorKind::NotFound)), 2);
+        assert_eq!(code_of(&io(io::ErrorKind::InvalidData)), 2);
+        assert_eq!(code_of(&io(io::ErrorKind::IsADirectory)), 2);
         assert_eq!(code_of(&Error::component("store", io(io::ErrorKind::StorageFull))), 3);
         assert_eq!(code_of(&Error::component("generator", Error::invalid("x", "y", "z"))), 2);
     }

@@ -20,8 +20,8 @@ use image::{DynamicImage, GrayImage};
 use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 use synth_core::{
-    Embedder, EmbedderId, Embeddings, Generator, Marginal, ParameterDistribution, ParameterSet, Request,
-    Result, Seed,
+    Embedder, EmbedderId, Embeddings, Generator, Marginal, ParameterDistribution, ParameterSet,
+    ParameterValue, Request, Result, Seed,
 };
 use synth_embed::FeaturesParams;
 use synth_gen::{Voids, VoidsParams, builtin_chips};
@@ -33,6 +33,8 @@ use synth_validate::fidelity::{MmdParams, median_bandwidth, mmd2};
 
 const SIDE_PX: u32 = 224;
 const CHUNK: usize = 16;
+const SHAPES: [&str; 3] = ["circle", "ellipse", "irregular"];
+const NUMBERS: [&str; 5] = ["void_count", "base_size", "brightness_factor", "size_std", "position_spread"];
 
 fn main() -> std::result::Result<(), Box<dyn Error>> {
     let options = Options::read()?;
@@ -192,6 +194,24 @@ impl Bench {
         with_error(images.view(), truth.images.view(), truth.sigma)
     }
 
+    /// The family fitted to the real images' own parameters, which a calibration never sees: what is
+    /// left is the chance of `n` draws.
+    fn oracle(&self, truth: &Truth, n: usize, seed: u64) -> Result<ParameterDistribution> {
+        let seed = Seed::from_u64(seed).derive("bench/run").derive("real").derive("sets");
+        let sets = self.sets(&truth.distribution, n, seed)?;
+        let moments = |name: &str| {
+            let values: Vec<f64> = sets.iter().filter_map(|set| number(set.get(name)?)).collect();
+            let mean = values.iter().sum::<f64>() / n as f64;
+            let square: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
+            (mean, (square / (n - 1) as f64).sqrt())
+        };
+        let share = |shape: &str| {
+            let shape = ParameterValue::Choice(shape.to_owned());
+            sets.iter().filter(|set| set.get("void_shape") == Some(&shape)).count() as f64 / n as f64
+        };
+        Ok(independent(SHAPES.map(share), NUMBERS.map(moments)))
+    }
+
     fn calibrate(
         &self,
         truth: &Truth,
@@ -245,7 +265,7 @@ impl Bench {
         }
     }
 
-    fn table(&self, options: &Options, n: usize) -> Result<()> {
+    fn table(&self, options: &Options, n: usize) -> std::result::Result<(), Box<dyn Error>> {
         let mut ratios: BTreeMap<String, Vec<f64>> = BTreeMap::new();
         let mut below_close = 0;
         let mut shared = None;
@@ -281,21 +301,19 @@ impl Bench {
                 let result = self.calibrate(truth, n, seed, params, !options.truths)?;
                 let seconds = started.elapsed().as_secs_f64();
                 let found = self.divergence(truth, &result.distribution, options.eval, root)?;
-                let single =
-                    result.best.first().map(|best| ParameterDistribution::point(best.params.clone()));
-                let single = match &single {
-                    Some(single) => {
-                        self.divergence(truth, single, options.eval.min(400), root.derive("single"))?.0
-                    }
-                    None => f64::NAN,
-                };
+                let best = &result.best.first().ok_or("no best set")?.params;
+                let single = ParameterDistribution::point(best.clone());
+                let single = self.divergence(truth, &single, options.eval, root.derive("single"))?.0;
+                let oracle = self.oracle(truth, n, seed)?;
+                let oracle = self.divergence(truth, &oracle, options.eval, root.derive("oracle"))?.0;
                 let ratio = found.0 / prior.0;
                 ratios.entry(format!("{policy:?}")).or_default().push(ratio);
                 below_close += usize::from(found.0 < close.0);
                 println!(
-                    "seed {seed} {policy:?}: prior {:.4} calibrated {} ratio {ratio:.3} best single {single:.4} | estimated {:.4} (uniform {:.4}), p {:.3}, shift {:?}, {} iterations ({:?}), {seconds:.1} s",
+                    "seed {seed} {policy:?}: prior {:.4} calibrated {} ratio {ratio:.3} oracle {:.3} best single {single:.4} | estimated {:.4} (uniform {:.4}), p {:.3}, shift {:?}, {} iterations ({:?}), {seconds:.1} s",
                     prior.0,
                     show(found),
+                    oracle / prior.0,
                     result.calibrated.value,
                     result.uniform.value,
                     result.verdict.p_value.unwrap_or(f64::NAN),
@@ -379,19 +397,25 @@ fn with_error(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>, sigma: f64) -> Res
     Ok((value, (variance / 10.0).sqrt()))
 }
 
+fn number(value: &ParameterValue) -> Option<f64> {
+    match *value {
+        ParameterValue::Int(n) => Some(n as f64),
+        ParameterValue::Float(x) => Some(x),
+        _ => None,
+    }
+}
+
 fn normal(mean: f64, std: f64) -> Marginal {
     Marginal::Normal { mean, std }
 }
 
 fn independent(shapes: [f64; 3], numbers: [(f64, f64); 5]) -> ParameterDistribution {
-    let names = ["void_count", "base_size", "brightness_factor", "size_std", "position_spread"];
-    let mut marginals: BTreeMap<String, Marginal> = names
+    let mut marginals: BTreeMap<String, Marginal> = NUMBERS
         .iter()
         .zip(numbers)
         .map(|(name, (mean, std))| ((*name).to_owned(), normal(mean, std)))
         .collect();
-    let shapes =
-        ["circle", "ellipse", "irregular"].iter().zip(shapes).map(|(s, p)| ((*s).to_owned(), p)).collect();
+    let shapes = SHAPES.iter().zip(shapes).map(|(s, p)| ((*s).to_owned(), p)).collect();
     marginals.insert("void_shape".into(), Marginal::Categorical(shapes));
     ParameterDistribution::Independent { marginals }
 }

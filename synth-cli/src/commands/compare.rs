@@ -121,6 +121,7 @@ fn comparable(
 fn embed_folder(path: &Path, arguments: &CompareArguments, context: &Context) -> Result<Embeddings, Failure> {
     let embedder = models::embedder(&arguments.model, arguments.weights.as_deref())
         .hint("--model features needs no weights")?;
+    context.announce_device(&arguments.model);
     let folder = FolderImages::default().open(path)?;
     if let Some(file) = folder.unusable().first() {
         return Err(file.to_error(folder.root()).into());

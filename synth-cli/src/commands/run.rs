@@ -140,7 +140,10 @@ fn check_facts(
         }
     }
     if stored.get("cpu") != now.get("cpu") {
-        context.talk.say("warning: the run was begun on another kind of CPU; its last bits may differ");
+        context.talk.say(
+            "warning: the run was begun on another kind of CPU; if results differ in their last bits, it \
+             cannot go on here",
+        );
     }
     Ok(())
 }

@@ -89,7 +89,11 @@ impl Driver<'_> {
                         Some(stored) => stored,
                         None => self.begin(iteration, &trials, fresh_real.take())?,
                     };
-                    let failed = next.failed().to_vec();
+                    // A failed sample of the real set is missed there, and no outcome of a trial.
+                    let is_planned = |failed: &&FailedSample| {
+                        trials.iter().any(|trial| trial.param_set_id == failed.param_set_id)
+                    };
+                    let failed = next.failed().iter().filter(is_planned).cloned().collect();
                     current = Some(next);
                     Outcome::Generated { failed }
                 }
@@ -142,7 +146,6 @@ impl Driver<'_> {
         let plan = trial_samples(iteration, trials, self.inputs.seed);
         let stage = format!("iteration {iteration} of {}", self.experiment.max_iterations);
         let made = self.maker.make(iteration, &plan, &stage)?;
-        (self.notes)(Note::Failed(&made.failed))?;
         let made = match real {
             None => made,
             Some(mut real) => {
@@ -150,6 +153,7 @@ impl Driver<'_> {
                 real
             }
         };
+        (self.notes)(Note::Failed(&made.failed))?;
         Ok(Current::Fresh { made, started })
     }
 
@@ -174,8 +178,9 @@ impl Driver<'_> {
             Current::Stored(stored) => {
                 if stored.scores.record != record {
                     let path = self.run.root().join(step_name(record.iteration)).join("scores.json");
-                    let problem = "this version of synth, on this machine, finds other scores from the same \
-                                   embeddings";
+                    let problem = "this machine finds other scores from the same embeddings; go on with the \
+                                   kind of CPU that began the run (manifest.json names it), or start anew \
+                                   in another folder";
                     return Err(corrupt(&path, problem.into()));
                 }
                 (self.notes)(Note::Kept)

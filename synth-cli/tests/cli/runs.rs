@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use crate::support::{Place, difference, hashes};
+use crate::support::{Ended, Place, SMALL, difference, hashes};
 
 const TIME: &[&str] = &["--timestamp", "2026-11-21T10:00:00Z"];
 
-fn run(place: &Place, arguments: &[&str]) -> crate::support::Ended {
+fn run(place: &Place, arguments: &[&str]) -> Ended {
     place.run(&[&["run", "small.yaml"], TIME, arguments].concat())
 }
 
@@ -82,30 +82,37 @@ fn the_report_is_made_again_from_files_alone() {
 
 #[test]
 fn interrupts_end_cleanly_and_say_how_to_go_on() {
-    let place = Place::small();
-    run(&place, &["--out", "whole"]).code(0);
+    let place = Place::new();
+    place.write("my config.yaml", SMALL);
+    let arguments = |out| ["run", "my config.yaml", "--seed", "3", "--set", "folds=3", "--out", out];
+    place.run(&[&arguments("whole")[..], TIME].concat()).code(0);
     // Slow enough to be caught in the middle on any machine.
-    let arguments = [&["run", "small.yaml", "--out", "a"], TIME].concat();
     let mut child = place
-        .synth(&arguments)
-        .env("SYNTH_FAILPOINT", "after-manifest:2:sleep=3")
+        .synth(&[&arguments("a")[..], TIME].concat())
+        .env("SYNTH_FAILPOINT", "after-manifest:2:sleep=5")
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
         .spawn()
         .expect("started");
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
-    while !place.path("a/iteration_000").is_dir() || !place.path("a/iteration_000/scores.json").is_file() {
-        assert!(std::time::Instant::now() < deadline, "no first iteration");
+    while !place.path("a/iteration_000/scores.json").is_file() {
+        assert!(child.try_wait().expect("asked").is_none(), "ended before its first iteration");
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
-    let _ = child.wait().expect("waited");
-    let ended = crate::support::Ended::new(&arguments, child.wait_with_output().expect("output"));
-    let ended =
-        ended.code(130).says(&["error: interrupted", "hint: go on with: synth run small.yaml", "--resume"]);
+    let interrupt = format!("kill -INT {}", child.id());
+    assert!(std::process::Command::new("sh").args(["-c", &interrupt]).status().expect("sh").success());
+    let ended = Ended::new(&arguments("a"), child.wait_with_output().expect("output"));
+    let ended = ended.code(130).says(&["error: interrupted"]);
     assert!(ended.stdout.is_empty());
-    run(&place, &["--out", "a"]).code(2).says(&["unfinished run `a` already exists", "--resume"]);
-    run(&place, &["--out", "a", "--resume"]).code(0);
+    place.run(&arguments("a")).code(2).says(&["unfinished run `a` already exists", "--resume"]);
+    let hint = ended.stderr.lines().find_map(|line| line.strip_prefix("hint: go on with: ")).expect("a hint");
+    // Word for word, as a shell takes it.
+    let status = std::process::Command::new("sh")
+        .current_dir(place.path(""))
+        .args(["-c", &format!("synth() {{ \"$0\" \"$@\"; }}; {hint}"), env!("CARGO_BIN_EXE_synth")])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .status();
+    assert!(status.expect("sh").success(), "{hint}");
     assert_eq!(difference(&hashes(&place.path("whole")), &hashes(&place.path("a"))), [""; 0]);
 }
 

@@ -141,7 +141,8 @@ impl Calibration {
     ///
     /// # Errors
     /// An outcome of another action, embeddings of another embedder or of a set that was not asked for,
-    /// or fewer than four measured sets after the initial iteration; the machine then stays as it was.
+    /// or fewer than four measured sets after the initial iteration: the machine then stays as it was.
+    /// A fit that fails is final; a new machine given the same outcomes comes to the same place.
     pub fn apply(&mut self, outcome: Outcome) -> Result<()> {
         match (&self.state, outcome) {
             (Action::Generate { iteration, .. }, Outcome::Generated { failed }) => {
