@@ -10,7 +10,8 @@
 //! - A value depends on its two rows only, to the bit: not on the tile, the order of the two or the
 //!   rows around them. A copied row is at the same distances as its original.
 //! - Tiles run in rounds in which no block of rows occurs twice, so each block's state is changed
-//!   by one thread at a time and always in the same order: the thread count changes no bit.
+//!   by one thread at a time and always in the same order: the thread count changes no bit. Beside a
+//!   side of one block only the distances are computed at once; the tally takes them in by itself.
 //!
 //! [`nearest`] and [`nearest_others`] are the ready-made pass for neighbours; anything else
 //! implements [`Within`] or [`Between`] and goes through [`Pairwise`].

@@ -166,6 +166,9 @@ impl<'a> Pairwise<'a> {
             let (expected, got) = (vec![left.ncols()], vec![right.ncols()]);
             return Err(Error::Shape { what: "right row", expected, got });
         }
+        if left.nrows().min(right.nrows()) <= BLOCK_ROWS {
+            return self.past_one_block(left, right, tally);
+        }
         let (left_ranges, right_ranges) = (blocks(left.nrows()), blocks(right.nrows()));
         let mut lefts: Vec<_> = left_ranges.iter().map(|range| Some(tally.left(range.clone()))).collect();
         let mut rights: Vec<_> = right_ranges.iter().map(|range| Some(tally.right(range.clone()))).collect();
@@ -186,6 +189,37 @@ impl<'a> Pairwise<'a> {
             self.progress.advance(round.len() as u64);
         }
         Ok((lefts.into_iter().flatten().collect(), rights.into_iter().flatten().collect()))
+    }
+
+    /// [`between`](Self::between) where one side is a single block, so that every tile changes its state:
+    /// a tile per thread is computed at once, and they are taken in one after another.
+    fn past_one_block<T: Between>(
+        &self,
+        left: ArrayView2<'_, f32>,
+        right: ArrayView2<'_, f32>,
+        tally: &T,
+    ) -> Result<Sides<T>> {
+        let (left_ranges, right_ranges) = (blocks(left.nrows()), blocks(right.nrows()));
+        let mut lefts: Vec<_> = left_ranges.iter().map(|range| tally.left(range.clone())).collect();
+        let mut rights: Vec<_> = right_ranges.iter().map(|range| tally.right(range.clone())).collect();
+        let (n, m) = (lefts.len(), rights.len());
+        let pairs: Vec<_> = (0..n).flat_map(|i| (0..m).map(move |j| (i, j))).collect();
+        let mut scratches = Vec::new();
+        scratches.resize_with(rayon::current_num_threads(), Scratch::default);
+        for group in pairs.chunks(scratches.len()) {
+            self.check()?;
+            let work = scratches.par_iter_mut().zip(group);
+            let tiles: Vec<Tile<'_>> = work
+                .map(|(scratch, &(i, j))| {
+                    scratch.tile(left, left_ranges[i].clone(), right, right_ranges[j].clone())
+                })
+                .collect();
+            for (&(i, j), tile) in group.iter().zip(&tiles) {
+                tally.tile(tile, &mut lefts[i], &mut rights[j]);
+            }
+            self.progress.advance(group.len() as u64);
+        }
+        Ok((lefts, rights))
     }
 
     fn check(&self) -> Result<()> {
@@ -271,16 +305,45 @@ mod tests {
 
     #[test]
     fn thread_count_changes_no_bit() {
-        let (x, y) = (rows(1500, 3), rows(900, 4));
+        let (x, y, few) = (rows(1500, 3), rows(900, 4), rows(100, 6));
         let run = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("valid");
             pool.install(|| {
                 let within = Pairwise::new().within(x.view(), &RowSums).expect("valid").concat();
                 let (left, right) = Pairwise::new().between(x.view(), y.view(), &RowSums).expect("valid");
-                [within, left.concat(), right.concat()].concat()
+                let (one, many) = Pairwise::new().between(few.view(), x.view(), &RowSums).expect("valid");
+                let (many_again, one_again) =
+                    Pairwise::new().between(x.view(), few.view(), &RowSums).expect("valid");
+                let past_one = [one, many, many_again, one_again].concat().concat();
+                [within, left.concat(), right.concat(), past_one].concat()
             })
         };
         assert_eq!(run(1), run(3));
+        assert_eq!(run(1), run(7));
+    }
+
+    #[test]
+    fn one_block_sees_the_others_in_order() {
+        struct Order;
+        impl Between for Order {
+            type Left = Vec<usize>;
+            type Right = Vec<usize>;
+            fn left(&self, _rows: Range<usize>) -> Vec<usize> {
+                Vec::new()
+            }
+            fn right(&self, _rows: Range<usize>) -> Vec<usize> {
+                Vec::new()
+            }
+            fn tile(&self, tile: &Tile<'_>, left: &mut Vec<usize>, right: &mut Vec<usize>) {
+                left.push(tile.right().start);
+                right.push(tile.left().start);
+            }
+        }
+        let (few, many) = (rows(9, 7), rows(1000, 8));
+        let (left, right) = Pairwise::new().between(few.view(), many.view(), &Order).expect("valid");
+        assert_eq!((left, right), (vec![vec![0, 256, 512, 768]], vec![vec![0]; 4]));
+        let (left, right) = Pairwise::new().between(many.view(), few.view(), &Order).expect("valid");
+        assert_eq!((left, right), (vec![vec![0]; 4], vec![vec![0, 256, 512, 768]]));
     }
 
     #[test]
@@ -293,6 +356,7 @@ mod tests {
         let narrow = Array2::<f32>::zeros((3, 2));
         let error = Pairwise::new().between(x.view(), narrow.view(), &RowSums);
         assert!(matches!(error, Err(Error::Shape { .. })));
+        assert!(matches!(pass.between(x.view(), x.view(), &RowSums), Err(Error::Interrupted)));
     }
 
     #[test]
