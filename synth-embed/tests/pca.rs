@@ -2,7 +2,7 @@
 //! the real rows followed by the synthetic ones, and a tall matrix of falling variances.
 
 use ndarray::{Array2, Axis, array, concatenate};
-use synth_core::{FittedProjection, Projection};
+use synth_core::{Error, FittedProjection, Projection};
 use synth_embed::{FittedPca, PcaParams};
 
 /// A little-endian float32 C-order .npy of version 1.
@@ -85,6 +85,21 @@ fn a_direction_without_variance_is_zero() {
     let fitted = PcaParams::default().build().expect("valid").fit(line.view()).expect("fits");
     assert!(fitted.components().row(1).iter().all(|&x| x == 0.0));
     assert!((fitted.explained_variance_ratio()[0] - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn rows_that_are_no_numbers_are_named() {
+    let fitted = PcaParams::default().build().expect("valid").fit(rows().view()).expect("fits");
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let mut rows = rows();
+        rows[[7, 3]] = bad;
+        let refused = PcaParams::default().build().expect("valid").fit(rows.view()).expect_err("not finite");
+        assert!(matches!(refused, Error::NonFinite { .. }), "{refused:?}");
+        assert!(refused.to_string().ends_with("row 7, column 3"), "{refused}");
+        let refused = fitted.transform(rows.view()).expect_err("not finite");
+        assert!(matches!(refused, Error::NonFinite { .. }), "{refused:?}");
+        assert!(refused.to_string().ends_with("row 7, column 3"), "{refused}");
+    }
 }
 
 #[test]

@@ -126,11 +126,16 @@ impl Pca {
             let expected = format!("at most {}, the smaller of {n} rows and {dim} columns", n.min(dim));
             return Err(Error::invalid("components", expected, self.params.components));
         }
-        if let Some(((row, column), _)) = rows.indexed_iter().find(|(_, value)| !value.is_finite()) {
-            let at = format!("row {row}, column {column}");
-            return Err(Error::NonFinite { what: "the matrix to project".into(), at });
+        check_finite("the matrix to fit to", rows)
+    }
+}
+
+fn check_finite(what: &str, rows: ArrayView2<'_, f32>) -> Result<()> {
+    match rows.indexed_iter().find(|(_, value)| !value.is_finite()) {
+        Some(((row, column), _)) => {
+            Err(Error::NonFinite { what: what.into(), at: format!("row {row}, column {column}") })
         }
-        Ok(())
+        None => Ok(()),
     }
 }
 
@@ -155,19 +160,27 @@ fn decompose(matrix: &Array2<f64>) -> Result<(Vec<f64>, Vec<Vec<f64>>)> {
     };
     let qr = dense.qr();
     let square = if tall { qr.r() } else { qr.r().transpose() };
-    let failed = |residual| Error::NotConverged { iterations: MAX_ITERATIONS, residual };
     let svd = SVD::try_new(square.clone(), true, true, f64::EPSILON, MAX_ITERATIONS);
     let Some(SVD { u: Some(u), v_t: Some(v_t), singular_values }) = svd else {
-        return Err(failed(f64::NAN));
+        return Err(not_converged(f64::NAN));
     };
-    let residual = (&square - u * DMatrix::from_diagonal(&singular_values) * &v_t).amax();
-    let largest = singular_values.max();
-    if residual > MAX_RESIDUAL * largest {
-        return Err(failed(residual / largest));
-    }
+    check_residual(&square, &(u * DMatrix::from_diagonal(&singular_values) * &v_t))?;
     let v = if tall { v_t.transpose() } else { qr.q() * v_t.transpose() };
     let directions = v.column_iter().map(|column| column.iter().copied().collect()).collect();
     Ok((singular_values.iter().copied().collect(), directions))
+}
+
+/// Whether the product of the factors is the matrix they were made of; a NaN anywhere is not.
+fn check_residual(matrix: &DMatrix<f64>, product: &DMatrix<f64>) -> Result<()> {
+    // Not `amax`, whose comparisons pass over NaN: in the total order it is above all numbers.
+    let largest_of =
+        |matrix: &DMatrix<f64>| matrix.iter().map(|value| value.abs()).max_by(f64::total_cmp).unwrap_or(0.0);
+    let (residual, largest) = (largest_of(&(matrix - product)), largest_of(matrix));
+    if residual <= MAX_RESIDUAL * largest { Ok(()) } else { Err(not_converged(residual / largest)) }
+}
+
+fn not_converged(residual: f64) -> Error {
+    Error::NotConverged { iterations: MAX_ITERATIONS, residual }
 }
 
 const MAX_ITERATIONS: usize = 100_000;
@@ -182,6 +195,9 @@ fn flip_into(mut row: ArrayViewMut1<'_, f64>, direction: &[f64]) {
 }
 
 /// A learned [`Pca`].
+///
+/// Its [`transform`](FittedProjection::transform) refuses rows with a NaN or an infinity:
+/// [`Error::NonFinite`] names the first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FittedPca {
     pub(super) mean: Array1<f64>,
@@ -235,6 +251,7 @@ impl FittedProjection for FittedPca {
             let (expected, got) = (vec![rows.nrows(), dim], rows.shape().to_vec());
             return Err(Error::Shape { what: "rows to project", expected, got });
         }
+        check_finite("the matrix to project", rows)?;
         let mut out = Array2::zeros((rows.nrows(), keep));
         // Each row by itself and in order, so that its result does not depend on the others.
         let pairs = out.outer_iter_mut().into_par_iter().zip(rows.outer_iter().into_par_iter());
@@ -249,5 +266,26 @@ impl FittedProjection for FittedPca {
 
     fn save(&self) -> Result<Vec<u8>> {
         saved::save(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decomposition_with_nan_is_no_decomposition() {
+        let square = DMatrix::from_row_slice(2, 2, &[3.0, 1.0, 0.0, 2.0]);
+        assert!(check_residual(&square, &square).is_ok());
+        for at in [(0, 0), (1, 1)] {
+            for wrong in [f64::NAN, -f64::NAN, f64::INFINITY, 3.5] {
+                let mut product = square.clone();
+                product[at] = wrong;
+                let refused = check_residual(&square, &product);
+                assert!(matches!(refused, Err(Error::NotConverged { .. })), "{wrong} at {at:?}: {refused:?}");
+            }
+        }
+        let nothing = DMatrix::zeros(2, 2);
+        assert!(check_residual(&nothing, &nothing).is_ok(), "rows that are all equal");
     }
 }
