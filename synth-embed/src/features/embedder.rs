@@ -4,7 +4,8 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use synth_core::{Embedder, EmbedderId, Error, Result};
 
-use super::describe::{DIM, describe};
+use super::blocks::DIM;
+use super::describe::describe;
 
 /// Parameters of [`Features`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

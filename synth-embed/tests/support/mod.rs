@@ -50,6 +50,11 @@ impl Knobs {
         numbers: [(15.0, 3.0), (10.0, 5.0), (0.4, 0.1), (3.0, 1.0), (0.8, 0.1)],
     };
 
+    /// One parameter set: the means of [`REAL`](Self::REAL), and ellipses.
+    pub(crate) fn one_set() -> Self {
+        Self { shapes: [0.0, 1.0, 0.0], numbers: Self::REAL.numbers.map(|(mean, _)| (mean, 0.0)) }
+    }
+
     /// The mean of number `at` moved by a share of its range.
     pub(crate) fn moved(&self, at: usize, share: f64) -> Self {
         let mut knobs = self.clone();
