@@ -96,7 +96,7 @@ impl Frame<'_> {
         let surrogate = self.surrogate(generated, &super::data::float_rows(&real.embeddings))?;
         let summaries = surrogate.summaries.of(&real.rows);
         let correlation = intraclass_correlation(&summaries, &real.members);
-        let weights = sample_weights(real, correlation);
+        let weights = sample_weights(&real.groups, correlation);
         let (likelihood, first) = self.likelihood(&surrogate, &summaries, &weights);
         let (strength, members) = self.cross_validate(&likelihood, real, &weights, &first);
         let all: Vec<(usize, f64)> = weights.iter().copied().enumerate().collect();
@@ -281,10 +281,11 @@ pub(crate) fn intraclass_correlation(summaries: &DMatrix<f64>, members: &[Vec<us
 }
 
 /// A sample among m of its group counts as 1 / (1 + (m − 1)ρ) of an independent one (the design
-/// effect; Kish 1965, "Survey sampling", §5.4).
-fn sample_weights(real: &Real, correlation: f64) -> Vec<f64> {
-    let size = |group: usize| real.groups.iter().filter(|&&g| g == group).count() as f64;
-    real.groups.iter().map(|&group| 1.0 / (1.0 + (size(group) - 1.0) * correlation)).collect()
+/// effect; Kish 1965, "Survey sampling", §5.4). `groups` numbers the group of each sample from 0.
+pub(crate) fn sample_weights(groups: &[usize], correlation: f64) -> Vec<f64> {
+    let mut sizes = vec![0.0; groups.iter().max().map_or(0, |last| last + 1)];
+    groups.iter().for_each(|&group| sizes[group] += 1.0);
+    groups.iter().map(|&group| 1.0 / (1.0 + (sizes[group] - 1.0) * correlation)).collect()
 }
 
 #[cfg(test)]

@@ -278,7 +278,7 @@ impl Calibration {
                 held_out: self.held_out.as_ref(),
                 history: &self.history,
                 blocks: &self.blocks,
-                replicates: self.params.bootstrap_replicates,
+                params: &self.params,
                 seed: self.seed.derive("report"),
             };
             let result = report::result(&inputs, stop)?;

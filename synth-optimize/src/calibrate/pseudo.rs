@@ -4,7 +4,7 @@ use nalgebra::{DMatrix, RowDVector};
 use synth_core::{Seed, Stream};
 
 use super::axes::Points;
-use super::data::{Generated, Real};
+use super::data::Generated;
 use super::family::{Member, draw_points};
 use super::fit::{Fit, Frame};
 use super::linear::square_distances;
@@ -98,9 +98,4 @@ impl<'a> Imitation<'a> {
 
 pub(crate) fn float_rows(rows: &DMatrix<f64>) -> Vec<Vec<f32>> {
     rows.row_iter().map(|row| row.iter().map(|x| *x as f32).collect()).collect()
-}
-
-/// Sizes of the real groups, for sets with the same structure.
-pub(crate) fn group_sizes(real: &Real) -> Vec<usize> {
-    real.members.iter().map(Vec::len).collect()
 }

@@ -8,6 +8,7 @@ use super::data::{Generated, Real, float_rows};
 use super::fit::{Fit, Frame};
 use super::history::History;
 use super::miss;
+use super::params::CalibrationParams;
 use super::record::{CalibrationResult, HoldoutResult, StopReason};
 use super::verdict::{held_out, verdict};
 
@@ -20,13 +21,13 @@ pub(crate) struct Inputs<'a> {
     pub(crate) held_out: Option<&'a Embeddings>,
     pub(crate) history: &'a History,
     pub(crate) blocks: &'a [FeatureBlock],
-    pub(crate) replicates: usize,
+    pub(crate) params: &'a CalibrationParams,
     pub(crate) seed: Seed,
 }
 
 pub(crate) fn result(inputs: &Inputs<'_>, stop: StopReason) -> Result<CalibrationResult> {
     let Inputs { frame, fit, generated, real, history, seed, .. } = *inputs;
-    let verdict = verdict(frame, fit, generated, real, inputs.replicates, seed)?;
+    let verdict = verdict(frame, fit, generated, real, inputs.params.bootstrap_replicates, seed)?;
     let record = history.last().cloned().unwrap_or_else(|| fit.calibrated.clone());
     Ok(CalibrationResult {
         distribution: fit.member.distribution(frame.axes, frame.space),
@@ -73,6 +74,12 @@ fn notes(inputs: &Inputs<'_>) -> Vec<String> {
     }
     if inputs.held_out.is_none() {
         notes.push("no held-out part: there are too few independent real samples to spare any".to_owned());
+    }
+    if inputs.params.convergence_threshold.is_some_and(|threshold| inputs.fit.uniform.value < threshold) {
+        notes.push(
+            "even the uniform distribution lies below `convergence_threshold`, so passing it says little"
+                .to_owned(),
+        );
     }
     notes
 }

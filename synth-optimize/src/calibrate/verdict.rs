@@ -7,11 +7,11 @@ use synth_core::{Result, Seed};
 use super::curves::posterior;
 use super::data::{Generated, Real};
 use super::family::Member;
-use super::fit::{Fit, Frame, grouped_std_error};
+use super::fit::{Fit, Frame, grouped_std_error, sample_weights};
 use super::linear::members;
 use super::mean::MeanSurrogate;
 use super::population::Likelihood;
-use super::pseudo::{Imitation, Pool, float_rows, group_sizes};
+use super::pseudo::{Imitation, Pool, float_rows};
 use super::record::{CalibrationVerdict, Conclusion};
 
 /// Groups below which there is no p-value.
@@ -20,8 +20,8 @@ pub(crate) const LEAST_GROUPS: usize = 6;
 const MOST_GROUPS: usize = 300;
 /// Groups that pseudo-real sets are drawn from.
 const POOL: usize = 96;
-/// Samples of a pool, at most: their Gram matrix is held whole. More groups than fit make it larger.
-const POOL_ROWS: usize = 2048;
+/// Samples of a pool, at most: the Gram matrix of three is held whole in every world.
+const POOL_ROWS: usize = 1024;
 const LEVEL: f64 = 0.05;
 const POWER: f64 = 0.8;
 /// Sets per shift when looking for the smallest detectable one.
@@ -31,10 +31,10 @@ const SHIFTS: usize = 20;
 /// Pseudo-real sets are drawn in so many worlds, each with a truth and a surrogate of its own.
 const WORLDS: usize = 16;
 
-/// Tests the fit by parametric bootstrap: pseudo-real sets of the same groups are drawn from the
-/// calibrated distribution through the surrogate, surrogate and family are fitted anew to each, and the divergence of
-/// the real set takes its rank among theirs (Davison & Hinkley 1997, "Bootstrap methods and their
-/// application", §4.2.3: parametric tests with fitted parameters).
+/// Tests the fit by parametric bootstrap: pseudo-real sets of the same groups are drawn through the
+/// surrogate from distributions that the real set leaves possible, surrogate and family are fitted anew
+/// to each, and the divergence of the real set takes its rank among theirs (Davison & Hinkley 1997,
+/// "Bootstrap methods and their application", §4.2.3: parametric tests with fitted parameters).
 pub(crate) fn verdict(
     frame: &Frame<'_>,
     fit: &Fit,
@@ -45,9 +45,11 @@ pub(crate) fn verdict(
 ) -> Result<CalibrationVerdict> {
     let groups = real.members.len();
     let judge = Judge::new(frame, fit, &fit.surrogate.mean);
-    let all: Vec<usize> = (0..real.len()).collect();
+    let most = (POOL_ROWS / (2 * groups.min(MOST_GROUPS))).max(1);
+    let rows: Vec<usize> = real.members.iter().flat_map(|rows| rows.iter().take(most).copied()).collect();
     let samples = Samples { likelihood: &fit.likelihood, gram: &real.gram, cross: &fit.surrogate.cross };
-    let statistic = judge.refitted(&samples, &all, &fit.weights, &real.groups);
+    let group_of: Vec<usize> = rows.iter().map(|&row| real.groups[row]).collect();
+    let statistic = judge.refitted(&samples, &rows, &group_of);
     let mut verdict = CalibrationVerdict {
         conclusion: Conclusion::NotTested,
         text: String::new(),
@@ -56,7 +58,7 @@ pub(crate) fn verdict(
         null_quantiles: Vec::new(),
         smallest_detectable_shift: None,
         groups,
-        samples: real.len(),
+        samples: rows.len(),
         replicates: 0,
         notes: Vec::new(),
     };
@@ -70,10 +72,16 @@ pub(crate) fn verdict(
     }
     if groups > MOST_GROUPS {
         verdict.notes.push(format!(
-            "the null is that of {MOST_GROUPS} groups, scaled to {groups}: pseudo-real sets of all groups would take too long"
+            "the null is that of {MOST_GROUPS} groups, scaled to {groups}: pseudo-real sets of all groups would \
+             take too long; the smallest detectable shift is that of {MOST_GROUPS} groups, so the true one is \
+             smaller"
         ));
     }
-    let sizes: Vec<usize> = group_sizes(real).into_iter().take(MOST_GROUPS).collect();
+    if rows.len() < real.len() {
+        verdict.notes.push(format!("the test looks at {most} samples of each group at most"));
+    }
+    let sizes: Vec<usize> =
+        real.members.iter().take(MOST_GROUPS).map(|members| members.len().min(most)).collect();
     let shrink = sizes.len() as f64 / groups as f64;
     let worlds = Worlds {
         frame,
@@ -98,8 +106,8 @@ pub(crate) fn verdict(
     verdict.smallest_detectable_shift = smallest_shift(&worlds);
     if verdict.smallest_detectable_shift.is_some() {
         verdict.notes.push(
-            "the smallest detectable shift is that of a test with the calibrated distribution held fixed; refitting \
-             it, as the p-value does, hides part of a shift, so the true one is larger"
+            "the smallest detectable shift is that of a test of the calibrated distribution as it stands; a \
+             distribution that is fitted anew, as for the p-value, follows part of a shift"
                 .to_owned(),
         );
     }
@@ -151,9 +159,10 @@ impl<'a> Judge<'a> {
         Self { frame, fit, generated: &mean.gram, grid_weights }
     }
 
-    /// Divergence of a set from the member refitted to it.
-    fn refitted(&self, samples: &Samples<'_>, rows: &[usize], weights: &[f64], groups: &[usize]) -> f64 {
-        let weighted: Vec<(usize, f64)> = rows.iter().copied().zip(weights.iter().copied()).collect();
+    /// Divergence of a set from the member refitted to it. `groups` numbers the group of each row.
+    fn refitted(&self, samples: &Samples<'_>, rows: &[usize], groups: &[usize]) -> f64 {
+        let weights = sample_weights(groups, self.fit.correlation);
+        let weighted: Vec<(usize, f64)> = rows.iter().copied().zip(weights).collect();
         let population = self.frame.population(samples.likelihood, weighted, self.fit.strength);
         let alpha = self.alpha(&population.fit(&self.fit.member));
         divergence(self.generated, &alpha, rows, samples.gram, samples.cross, groups)
@@ -236,10 +245,7 @@ impl Worlds<'_> {
                 0.0,
                 &mut seed.stream(replicate),
             );
-            let size = |g: usize| self.sizes[g] as f64;
-            let weight = |&g: &usize| 1.0 / (1.0 + (size(g) - 1.0) * self.fit.correlation);
-            let weights: Vec<f64> = groups.iter().map(weight).collect();
-            judge.refitted(samples, &rows, &weights, &groups)
+            judge.refitted(samples, &rows, &groups)
         };
         (0..replicates as u64).map(one).collect()
     }

@@ -272,6 +272,28 @@ fn refuses_a_single_real_group_and_sets_outside_the_space() {
     assert!(Calibration::new(short(), outside, &Rbf).is_err());
 }
 
+#[test]
+fn many_samples_of_few_groups_are_tested_in_part_and_the_verdict_says_so() {
+    let params = CalibrationParams { max_iterations: 1, ..short() };
+    let played = play(params, input(8, 100, 18), NEVER).expect("plays");
+    let verdict = &played.result.verdict;
+    assert_eq!((verdict.groups, verdict.samples), (8, 8 * 64));
+    assert!(
+        verdict.notes.iter().any(|note| note.contains("64 samples of each group")),
+        "{:?}",
+        verdict.notes
+    );
+    assert_eq!(verdict.conclusion, Conclusion::NotDistinguishable, "{verdict:?}");
+}
+
+#[test]
+fn a_threshold_that_the_uniform_distribution_meets_is_called_weak() {
+    let params = CalibrationParams { convergence_threshold: Some(9.0), ..short() };
+    let result = play(params, input(16, 1, 19), NEVER).expect("plays").result;
+    assert_eq!(result.stop, StopReason::Threshold);
+    assert!(result.notes.iter().any(|note| note.contains("`convergence_threshold`")), "{:?}", result.notes);
+}
+
 /// 3 of 24 or fewer: a test of size 5 % has more in one of 40 repetitions. The `calibration` bench runs
 /// 200 calibrations on images.
 #[test]
