@@ -4,6 +4,7 @@ use synth_core::{Error, Result};
 const SIGMA_PX: std::ops::RangeInclusive<f64> = 0.3..=10.0;
 /// Coverage, 0 to 255, in the fixed point of the vertical pass: times 2⁷.
 pub(super) const COVERAGE_SHIFT: u32 = 7;
+
 /// The upper half of a product of two 16-bit numbers.
 #[inline(always)]
 pub(super) fn high_product(a: u16, b: u16) -> u16 {

@@ -18,6 +18,7 @@ use super::shade::Tone;
 const NAME: &str = "voids-1";
 /// The pin, and the input recorded, that names the base image.
 const BASE_IMAGE: &str = "base_image";
+
 /// Draws dark (or light) voids on base images, with exact instance labels.
 ///
 /// ```text
@@ -36,7 +37,12 @@ const BASE_IMAGE: &str = "base_image";
 ///
 /// **Convention.** As [`Instance`]: origin at the upper left corner, y down, pixel (i, j) covers
 /// [i, i + 1) × [j, j + 1); angles from the x axis towards the y axis, degrees. Borders are mirrored
-/// about the border pixel's centre; results are rounded to the nearest value.
+/// about the border pixel's centre.
+///
+/// **Rounding.** In fixed point, the same on every machine. Under full coverage a value is within 0.52
+/// (8-bit images) or 3 (16-bit images) of the formula. Where the coverage is partial it is itself good
+/// to about 0.2 % only, of which 1/510 is its rounding to 1/255 before the blur: a 16-bit image is not
+/// rounded to its nearest values there.
 ///
 /// # Examples
 /// ```

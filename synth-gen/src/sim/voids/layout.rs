@@ -67,9 +67,10 @@ pub(super) struct Knobs {
 
 impl Knobs {
     pub(super) fn read(set: &ParameterSet) -> Result<Self> {
+        let count = set.int("void_count")?;
         Ok(Self {
             shape: VoidShape::from_name(set.choice("void_shape")?)?,
-            count: usize::try_from(set.int("void_count")?).unwrap_or(0),
+            count: usize::try_from(count).or(Err(Error::invalid("void_count", "at least 0", count)))?,
             base_size: set.float("base_size")?,
             brightness: set.float("brightness_factor")?,
             size_std: set.float("size_std")?,
@@ -151,6 +152,22 @@ mod tests {
 
     fn knobs(count: usize) -> Knobs {
         Knobs { shape: VoidShape::Circle, count, base_size: 5.0, brightness: 0.5, size_std: 9.0, spread: 0.5 }
+    }
+
+    #[test]
+    fn a_negative_count_is_an_error_and_not_none() {
+        let set = |count: i64| {
+            ParameterSet::new()
+                .with("void_shape", "circle")
+                .with("void_count", count)
+                .with("base_size", 5.0)
+                .with("brightness_factor", 0.5)
+                .with("size_std", 1.0)
+                .with("position_spread", 0.5)
+        };
+        assert_eq!(Knobs::read(&set(2)).expect("valid").count, 2);
+        let refused = Knobs::read(&set(-1)).expect_err("negative").to_string();
+        assert_eq!(refused, "`void_count` must be at least 0, got -1");
     }
 
     #[test]
