@@ -122,3 +122,43 @@ mod laws {
 
     synth_core::embedder_conformance!(|| -> Box<dyn Embedder<DynamicImage>> { Box::new(features()) }, caps());
 }
+
+mod laws_on_images_of_every_kind {
+    use super::*;
+
+    fn images() -> [DynamicImage; 6] {
+        let at = |x: u32, y: u32| (x * 5 + y * 3) % 251;
+        let wide = |x: u32, y: u32| at(x, y) as u16 * 250;
+        let real = |x: u32, y: u32| at(x, y) as f32 / 251.0;
+        [
+            DynamicImage::from(picture(131, 257, 7)),
+            ImageBuffer::from_fn(40, 90, |x, y| Luma([wide(x, y)])).into(),
+            RgbImage::from_fn(64, 64, |x, y| Rgb([at(x, y) as u8, x as u8, y as u8])).into(),
+            ImageBuffer::from_fn(33, 70, |x, y| Rgba([at(x, y) as u8, x as u8, y as u8, 9])).into(),
+            ImageBuffer::from_fn(33, 70, |x, y| Rgb([wide(x, y), wide(y, x), 7])).into(),
+            ImageBuffer::from_fn(128, 20, |x, y| Rgb([real(x, y), real(y, x), 0.5])).into(),
+        ]
+    }
+
+    fn made_again() -> Box<dyn Embedder<DynamicImage>> {
+        let params = FeaturesParams::default().with_min_side_px(20);
+        let text = serde_json::to_string(&params).expect("serialises");
+        let read: FeaturesParams = serde_json::from_str(&text).expect("reads back");
+        assert_eq!(read, params);
+        Box::new(read.build().expect("valid"))
+    }
+
+    synth_core::embedder_conformance!(
+        made_again,
+        EmbedderCaps::new(images()).with_constant(DynamicImage::new_rgb16(20, 20))
+    );
+
+    #[test]
+    fn made_from_serialised_params_is_the_same() {
+        let images = images();
+        let images: Vec<&DynamicImage> = images.iter().collect();
+        let rows = features().embed(&images).expect("embeds");
+        assert_eq!(made_again().embed(&images).expect("embeds"), rows);
+        assert_eq!(made_again().identity(), features().identity());
+    }
+}
