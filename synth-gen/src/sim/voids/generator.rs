@@ -41,7 +41,7 @@ const BASE_IMAGE: &str = "base_image";
 ///
 /// **Rounding.** In fixed point, the same on every machine. Under full coverage a value is within 0.52
 /// (8-bit images) or 3 (16-bit images) of the formula. Where the coverage is partial it is itself good
-/// to about 0.2 % only, of which 1/510 is its rounding to 1/255 before the blur: a 16-bit image is not
+/// to about 0.3 % only, of which 1/510 is its rounding to 1/255 before the blur: a 16-bit image is not
 /// rounded to its nearest values there.
 ///
 /// # Examples
