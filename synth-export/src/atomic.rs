@@ -24,10 +24,10 @@ pub(crate) enum Durability {
 /// A file that appears under its name whole or not at all.
 ///
 /// Bytes go to a temporary name in the same directory (`.<name>.synth-tmp`); [`commit`](Self::commit)
-/// synchronises, renames and synchronises the directory. Dropped without a commit, also after a
-/// failed write, it removes its temporary file; what a killed process leaves is overwritten by the
-/// next writer of the same file or removed by [`remove_leftovers`]. Two processes must not write the
-/// same file at once; run directories and shards hold a lock for that.
+/// synchronises, renames and synchronises the directory. Dropped without a rename, also after a
+/// failed write, it removes its temporary file where the system lets it; what it or a killed process
+/// leaves is overwritten by the next writer of the same file or removed by [`remove_leftovers`]. Two
+/// processes must not write the same file at once; run directories and shards hold a lock for that.
 ///
 /// # Examples
 /// ```
@@ -46,32 +46,36 @@ pub struct AtomicFile {
     file: File,
     temporary: PathBuf,
     target: PathBuf,
-    committed: bool,
+    durable: bool,
+    renamed: bool,
 }
 
 impl AtomicFile {
     /// Starts a file that will be called `target`, and makes the directories above it.
     ///
     /// # Errors
-    /// [`Error::Io`] naming the path; [`Error::InvalidParam`] for a path without a file name.
+    /// [`Error::Io`] naming the path; [`Error::InvalidParam`] for a path without a file name. The target
+    /// is as it was; directories may have been made.
     pub fn create(target: &Path) -> Result<Self> {
         let (parent, temporary) = temporary_of(target)?;
         create_directories(parent)?;
         reach(Boundary::BeforeWrite).map_err(io_error("writing", target))?;
         let file = File::create(&temporary).map_err(io_error("creating", target))?;
-        Ok(Self { file, temporary, target: target.to_owned(), committed: false })
+        Ok(Self { file, temporary, target: target.to_owned(), durable: false, renamed: false })
     }
 
     /// Appends bytes.
     ///
     /// # Errors
-    /// [`Error::Io`] naming the target; drop the file then.
+    /// [`Error::Io`] naming the target, which is as it was; drop the file then, for it holds part of the
+    /// bytes.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.write_halves(bytes).map_err(io_error("writing", &self.target))
     }
 
     fn write_halves(&mut self, bytes: &[u8]) -> io::Result<()> {
         let (first, second) = bytes.split_at(bytes.len() / 2);
+        self.durable = false;
         self.file.write_all(first)?;
         reach(Boundary::MidWrite)?;
         self.file.write_all(second)
@@ -80,7 +84,9 @@ impl AtomicFile {
     /// Makes the file durable and gives it its name, replacing what was there.
     ///
     /// # Errors
-    /// [`Error::Io`] naming the target, which is then as it was before.
+    /// [`Error::Io`] naming the target. If the file could not be synchronised or renamed, the target is
+    /// as it was. If what failed is synchronising the directory afterwards, the target is the new file
+    /// already, whole, but a power cut may bring the old one back.
     pub fn commit(self) -> Result<()> {
         self.commit_as(Durability::Now)
     }
@@ -89,14 +95,29 @@ impl AtomicFile {
         self.finish(durability).map_err(io_error("writing", &self.target))
     }
 
-    fn finish(&mut self, durability: Durability) -> io::Result<()> {
+    /// Forces the bytes onto the disk under the temporary name, so that a full disk shows before
+    /// anything else is changed. The target is as it was, also after an error.
+    pub(crate) fn make_durable(&mut self) -> Result<()> {
+        self.synchronise(Durability::Now).map_err(io_error("writing", &self.target))
+    }
+
+    fn synchronise(&mut self, durability: Durability) -> io::Result<()> {
+        if self.durable {
+            return Ok(());
+        }
         reach(Boundary::BeforeFsync)?;
         if durability == Durability::Now {
             self.file.sync_all()?;
+            self.durable = true;
         }
+        Ok(())
+    }
+
+    fn finish(&mut self, durability: Durability) -> io::Result<()> {
+        self.synchronise(durability)?;
         reach(Boundary::BeforeRename)?;
         fs::rename(&self.temporary, &self.target)?;
-        self.committed = true;
+        self.renamed = true;
         reach(Boundary::AfterRename)?;
         match self.target.parent() {
             Some(parent) if durability == Durability::Now => sync_directory(parent),
@@ -107,7 +128,7 @@ impl AtomicFile {
 
 impl Drop for AtomicFile {
     fn drop(&mut self) {
-        if !self.committed {
+        if !self.renamed {
             // The write already failed; what cannot be removed is removed at the next start.
             drop(fs::remove_file(&self.temporary));
         }
@@ -117,7 +138,9 @@ impl Drop for AtomicFile {
 /// Writes a whole file at once, as [`AtomicFile`].
 ///
 /// # Errors
-/// [`Error::Io`] naming the path, which is then as it was before.
+/// [`Error::Io`] naming the path: it holds what it held before, or, where only synchronising its
+/// directory failed, already all of `bytes`; never a part ([`AtomicFile::commit`]).
+/// [`Error::InvalidParam`] for a path without a file name.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     write_as(path, bytes, Durability::Now)
 }
@@ -195,15 +218,24 @@ pub(crate) fn create_directories(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes renames and new names inside `directory` durable; systems without the notion do nothing.
-fn sync_directory(directory: &Path) -> io::Result<()> {
+/// Removes a file; whether there was one.
+pub(crate) fn remove_if_there(path: &Path) -> Result<bool> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        other => other.map(|()| true).map_err(io_error("removing", path)),
+    }
+}
+
+/// Makes renames, removals and new names inside `directory` durable; systems without the notion do
+/// nothing.
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
     if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
 }
 
 fn temporary_of(target: &Path) -> Result<(&Path, PathBuf)> {
     let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
-        return Err(Error::invalid("path", "a file name", target.display()));
+        return Err(Error::invalid("path", "a path that ends in a file name", target.display()));
     };
     let mut temporary = OsString::from(".");
     temporary.push(name);

@@ -39,7 +39,10 @@ pub(crate) fn read_checked(root: &Path, path: &str, entry: &FileEntry) -> Result
     let full = join(root, path);
     let bytes = match fs::read(&full) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(corrupt(&full, "the manifest lists it, but it is missing"));
+            return Err(corrupt(
+                &full,
+                "the manifest lists it, but it is missing; restore it from a copy, or make it again",
+            ));
         }
         other => other.map_err(io_error("reading", &full))?,
     };
@@ -48,7 +51,8 @@ pub(crate) fn read_checked(root: &Path, path: &str, entry: &FileEntry) -> Result
         return Ok(bytes);
     }
     let problem = format!(
-        "not the bytes that were saved ({} bytes with BLAKE3 {}, saved were {} with {})",
+        "not the bytes that were saved ({} bytes with BLAKE3 {}, saved were {} with {}); restore it from a \
+         copy, or make it again",
         found.bytes,
         &found.blake3[..16],
         entry.bytes,

@@ -8,7 +8,7 @@
 //!
 //! Everything is written under a temporary name, synchronised and renamed ([`AtomicFile`]); a step
 //! counts once its hashes are in a manifest. A process killed at any moment leaves what was counted,
-//! and its next start goes on from there. Nothing here reads a clock or draws a random number: the same
+//! and its next start goes on from there; after a failed write the same process can. Nothing here reads a clock or draws a random number: the same
 //! calls give the same bytes on every machine, but for the log and the empty `.lock` files.
 //!
 //! # Crash tests
@@ -20,7 +20,8 @@
 //! # Known limits
 //! - A process that hits a file size limit (`ulimit -f`) is ended by the signal XFSZ unless its parent
 //!   ignores it; that is as a kill, the next start goes on.
-//! - Where a file system has no locks, two processes are not kept apart.
+//! - Where a file system has no locks, two processes are not kept apart. Elsewhere than on Unix they
+//!   are not in the moment in which one removes its working folder (`shards/`, `E.npy.partial/`).
 //! - JPEG orientation tags are not applied, colour profiles are ignored, of several frames or pages the
 //!   first is read.
 

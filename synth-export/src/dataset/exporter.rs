@@ -1,15 +1,16 @@
 use std::collections::BTreeSet;
 use std::fmt;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use image::DynamicImage;
 use synth_core::{Error, Exporter, FileEntry, ItemCodec, Manifest, Result, Sample, Shard};
 
-use super::head::{DatasetHead, MANIFEST, SAMPLES, SHARDS};
-use super::writer::{DatasetWriter, shard_path};
+use super::head::DatasetHead;
+use super::merge::tidy;
+use super::undo::Undo;
+use super::writer::DatasetWriter;
 use crate::PngCodec;
 use crate::records::{RecordContext, SampleRecord};
 use crate::to_json_lines;
@@ -19,12 +20,18 @@ pub type Describe = Arc<dyn Fn(&str, &Sample<DynamicImage>) -> RecordContext + S
 
 /// Exports a dataset of images as [`DatasetWriter`] lays it out: all of it or nothing.
 ///
-/// A complete dataset in the target is [`Error::AlreadyExists`]. After an error the target is as it was
-/// before; after a kill the next export with the same configuration keeps the finished shards, whose
-/// images are not encoded again. For work that is cut on purpose (Ctrl-C, several processes) use the
-/// [`DatasetWriter`] itself. The future does blocking file I/O and never waits: drive it on any
-/// executor, or on a thread of its own where others must not be held up. Memory is bounded by one
-/// shard and the ids.
+/// A complete dataset in the target is [`Error::AlreadyExists`], its files are not touched. After another error
+/// nothing of the new dataset is visible: the manifest goes first, then what this export wrote. Shards
+/// that a killed export had finished stay; the next export with the same configuration keeps them, and
+/// their images are not encoded again. Where the system does not let a file be removed, what remains
+/// is no dataset, or all of it: there is never a manifest, or a shard that counts, without its files.
+/// A working folder that cannot be removed from a complete dataset is no error; whoever opens the
+/// dataset next for writing removes it.
+///
+/// For work that is cut on purpose (Ctrl-C, several processes) use the [`DatasetWriter`] itself. The
+/// future does blocking file I/O and waits for nothing else, but while another process completes the
+/// same dataset: drive it on any executor, or on a thread of its own where others must not be held up.
+/// Memory is bounded by one shard and the ids.
 #[derive(Clone)]
 pub struct ImageFolderExporter {
     root: PathBuf,
@@ -83,18 +90,27 @@ impl ImageFolderExporter {
     /// [`Exporter::export`] without the future.
     ///
     /// # Errors
-    /// As [`Exporter::export`].
+    /// The first error of the iterator; [`Error::AlreadyExists`] for a complete dataset, a directory
+    /// with other files or a repeated id; [`Error::InvalidParam`] for shards that do not ascend, an id
+    /// that cannot name a file, or a killed export with another configuration; as
+    /// [`DatasetWriter::open`], [`ShardWriter::write`](crate::ShardWriter::write) and
+    /// [`DatasetWriter::finish`].
     pub fn export_blocking(
         &self,
         shards: &mut dyn Iterator<Item = Result<Shard<DynamicImage>>>,
     ) -> Result<Manifest> {
-        let before = Existing::look(&self.root);
-        let mut made = Vec::new();
+        let mut undo = Undo::new(&self.root);
         let opened = DatasetWriter::open(&self.root, &self.head, Arc::clone(&self.codec), self.with_masks);
-        let was_opened = opened.is_ok();
-        let result = opened.and_then(|writer| self.try_export(&writer, shards, &mut made));
-        if result.is_err() {
-            before.restore(&self.root, was_opened, &made);
+        // Of two errors the first is the one to report.
+        let writer = opened.inspect_err(|_| drop(undo.take_back_opening()))?;
+        if writer.is_complete() {
+            return Err(Error::AlreadyExists { what: "dataset", name: self.root.display().to_string() });
+        }
+        let result = self.try_export(&writer, shards, &mut undo);
+        match &result {
+            // The dataset is complete and durable; the next opening removes what is left beside it.
+            Ok(_) => drop(tidy(&self.root)),
+            Err(_) => drop(undo.take_back_all(writer.has_started())),
         }
         result
     }
@@ -103,11 +119,8 @@ impl ImageFolderExporter {
         &self,
         writer: &DatasetWriter,
         shards: &mut dyn Iterator<Item = Result<Shard<DynamicImage>>>,
-        made: &mut Vec<Made>,
+        undo: &mut Undo<'_>,
     ) -> Result<Manifest> {
-        if writer.is_complete() {
-            return Err(Error::AlreadyExists { what: "dataset", name: self.root.display().to_string() });
-        }
         let (mut numbers, mut ids) = (Vec::new(), BTreeSet::new());
         for shard in shards {
             let shard = shard?;
@@ -118,17 +131,20 @@ impl ImageFolderExporter {
                 return Err(Error::AlreadyExists { what: "sample", name: id.clone() });
             }
             numbers.push(shard.number);
-            self.write_shard(writer, shard, made)?;
+            self.write_shard(writer, shard, undo)?;
         }
-        let missing = || Error::NotFound { what: "shard of", name: self.root.display().to_string() };
-        writer.finish(numbers)?.ok_or_else(missing)
+        let missing = || Error::NotFound {
+            what: "finished shard",
+            name: format!("(removed by another process from {}; export again)", self.root.display()),
+        };
+        writer.complete(numbers)?.ok_or_else(missing)
     }
 
     fn write_shard(
         &self,
         writer: &DatasetWriter,
         shard: Shard<DynamicImage>,
-        made: &mut Vec<Made>,
+        undo: &mut Undo<'_>,
     ) -> Result<()> {
         let (ids, samples): (Vec<String>, Vec<_>) = shard.samples.into_iter().unzip();
         let record = |(id, sample): (&String, &Sample<DynamicImage>)| {
@@ -139,20 +155,12 @@ impl ImageFolderExporter {
             Some(mut file) => {
                 file.write(&samples, &records)?;
                 file.finish()?;
-                made.push(Made { number: shard.number, files: self.paths(&ids) });
+                let paths = ids.iter().map(|id| writer.encoding().paths(id)).collect::<Result<Vec<_>>>()?;
+                undo.note(shard.number, paths.concat());
                 Ok(())
             }
             None => check_same(writer, shard.number, &records),
         }
-    }
-}
-
-impl ImageFolderExporter {
-    fn paths(&self, ids: &[String]) -> Vec<PathBuf> {
-        let name = |id: &String| format!("{id}.{}", self.codec.extension());
-        ids.iter()
-            .flat_map(|id| ["images", "masks"].map(|folder| self.root.join(folder).join(name(id))))
-            .collect()
     }
 }
 
@@ -166,57 +174,12 @@ impl Exporter<DynamicImage> for ImageFolderExporter {
     }
 }
 
-/// A shard that this export finished.
-struct Made {
-    number: u64,
-    files: Vec<PathBuf>,
-}
-
 /// A shard that a killed export finished must be this very shard.
 fn check_same(writer: &DatasetWriter, shard: u64, records: &[SampleRecord]) -> Result<()> {
     if writer.samples_of(shard)? == Some(FileEntry::of(&to_json_lines(records)?)) {
         return Ok(());
     }
-    let name = format!("{shard} (with other samples, in {})", writer.root().display());
+    let place = writer.root().display();
+    let name = format!("{shard} (with other samples, in {place}; export into another directory)");
     Err(Error::AlreadyExists { what: "finished shard", name })
-}
-
-/// What of a dataset's own was there before an export.
-struct Existing {
-    root: bool,
-    shards: bool,
-    manifest: bool,
-}
-
-impl Existing {
-    fn look(root: &Path) -> Self {
-        let there = |name: &str| root.join(name).exists();
-        Self { root: root.exists(), shards: there(SHARDS), manifest: there(MANIFEST) }
-    }
-
-    /// Takes back what a failed export made. What cannot be removed is overwritten by the next one.
-    fn restore(&self, root: &Path, was_opened: bool, made: &[Made]) {
-        if self.manifest {
-            return;
-        }
-        for Made { number, files } in made {
-            files.iter().for_each(|path| drop(fs::remove_file(path)));
-            for extension in ["json", "jsonl", "lock"] {
-                drop(fs::remove_file(shard_path(root, *number, extension)));
-            }
-        }
-        if was_opened {
-            drop(fs::remove_file(root.join(SAMPLES)));
-            for folder in ["images", "masks"] {
-                // Fails, as it should, where something is left in it.
-                drop(fs::remove_dir(root.join(folder)));
-            }
-        }
-        if !self.shards {
-            drop(fs::remove_dir_all(root.join(SHARDS)));
-        }
-        if !self.root {
-            drop(fs::remove_dir(root));
-        }
-    }
 }

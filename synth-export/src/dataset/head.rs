@@ -75,20 +75,18 @@ pub(super) fn read_manifest(path: &Path) -> Result<Option<Manifest>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(io_error("reading", path))?,
     };
-    let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|error| {
-        corrupt(
-            path,
-            format!("{error}; restore it from a copy, or make the dataset again in another directory"),
-        )
-    })?;
+    let broken = |problem: String| {
+        let mend = "restore it from a copy, or make the dataset again in another directory";
+        corrupt(path, format!("{problem}; {mend}"))
+    };
+    let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|error| broken(error.to_string()))?;
     if manifest.version != VERSION {
-        let problem = format!("format version {}, this program knows version {VERSION}", manifest.version);
+        let found = manifest.version;
+        let problem = format!("`version` is {found}, this program knows {VERSION}; use the one that made it");
         return Err(corrupt(path, problem));
     }
     match manifest.files.keys().find(|file| crate::paths::check_relative(file).is_err()) {
-        Some(file) => {
-            Err(corrupt(path, format!("the path `{}` leads out of the dataset", file.escape_debug())))
-        }
+        Some(file) => Err(broken(format!("the path `{}` leads out of the dataset", file.escape_debug()))),
         None => Ok(Some(manifest)),
     }
 }

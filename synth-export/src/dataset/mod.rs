@@ -5,6 +5,7 @@ mod head;
 mod merge;
 mod reader;
 mod shard;
+mod undo;
 mod writer;
 
 pub use exporter::{Describe, ImageFolderExporter};

@@ -34,7 +34,7 @@ impl Dataset {
     /// The records of all samples, in order.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] for an altered file, [`Error::Io`].
+    /// As [`read`](Self::read) for `samples.jsonl`; [`Error::Corrupt`] naming a line that is no record.
     pub fn records(&self) -> Result<Vec<SampleRecord>> {
         parse_json_lines(&self.root.join(SAMPLES), &self.read(SAMPLES)?)
     }

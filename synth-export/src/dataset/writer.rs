@@ -7,9 +7,9 @@ use image::DynamicImage;
 use synth_core::{Error, FileEntry, ItemCodec, Manifest, Result};
 
 use super::head::{DatasetHead, HEAD, MANIFEST, SHARDS, ShardRecord, VERSION, read_manifest};
-use super::merge::{merge, remove_shards};
+use super::merge::{merge, tidy};
 use super::shard::ShardWriter;
-use crate::atomic::{create_directories, is_temporary, write_atomically};
+use crate::atomic::{is_temporary, remove_if_there, write_atomically};
 use crate::error::{corrupt, io_error};
 use crate::json_file;
 use crate::lock::{lock_file, wait_for_lock};
@@ -50,7 +50,15 @@ pub struct DatasetWriter {
     head: Manifest,
     codec: Arc<dyn ItemCodec<DynamicImage>>,
     with_masks: bool,
-    complete: bool,
+    stage: Stage,
+}
+
+/// What a dataset was when it was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Started,
+    Unfinished,
+    Complete,
 }
 
 impl DatasetWriter {
@@ -60,23 +68,24 @@ impl DatasetWriter {
     /// # Errors
     /// [`Error::InvalidParam`] naming the first key in which the dataset's configuration differs,
     /// [`Error::AlreadyExists`] for a directory with files that are no dataset's, [`Error::Corrupt`]
-    /// for a torn manifest, [`Error::Io`].
+    /// for a torn manifest, [`Error::Io`]. No file that lies there is changed then.
     pub fn open(
         root: &Path,
         head: &DatasetHead,
         codec: Arc<dyn ItemCodec<DynamicImage>>,
         with_masks: bool,
     ) -> Result<Self> {
-        let complete = read_manifest(&root.join(MANIFEST))?;
-        let (head, complete) = match complete {
+        let (head, stage) = match settled(root)? {
             Some(manifest) => {
                 head.check(root, &manifest)?;
-                remove_shards(root)?;
-                (manifest, true)
+                (manifest, Stage::Complete)
             }
-            None => (open_unfinished(root, head)?, false),
+            None => open_unsettled(root, head)?,
         };
-        Ok(Self { root: root.to_owned(), head, codec, with_masks, complete })
+        if stage == Stage::Complete {
+            tidy(root)?;
+        }
+        Ok(Self { root: root.to_owned(), head, codec, with_masks, stage })
     }
 
     /// Where the dataset lies.
@@ -94,7 +103,12 @@ impl DatasetWriter {
     /// Whether the dataset was complete when it was opened.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.complete
+        self.stage == Stage::Complete
+    }
+
+    /// Whether this value began the dataset.
+    pub(super) fn has_started(&self) -> bool {
+        self.stage == Stage::Started
     }
 
     /// Whether a shard is finished, so that it need not be generated.
@@ -103,7 +117,7 @@ impl DatasetWriter {
     /// [`Error::Corrupt`] for an altered record, [`Error::Io`].
     pub fn is_done(&self, shard: u64) -> Result<bool> {
         // Another process may have completed the dataset, and removed the records, since.
-        Ok(self.complete || self.record(shard)?.is_some() || self.root.join(MANIFEST).exists())
+        Ok(self.is_complete() || self.record(shard)?.is_some() || self.root.join(MANIFEST).exists())
     }
 
     /// Starts a shard; `None` where it is finished.
@@ -114,25 +128,43 @@ impl DatasetWriter {
         if self.is_done(shard)? {
             return Ok(None);
         }
-        let lock = lock_file(&shard_path(&self.root, shard, "lock"))?;
+        let path = shard_path(&self.root, shard, "lock");
+        let lock = match lock_file(&path) {
+            // Another process may have completed the dataset, and removed the locks, meanwhile.
+            Err(_) if self.is_done(shard)? => return Ok(None),
+            other => other?,
+        };
         // Another process may have finished it before the lock was taken.
-        if self.is_done(shard)? { Ok(None) } else { Ok(Some(ShardWriter::new(self, shard, lock))) }
+        if self.is_done(shard)? {
+            remove_if_there(&path)?;
+            return Ok(None);
+        }
+        Ok(Some(ShardWriter::new(self, shard, lock)))
     }
 
     /// Completes the dataset if all of `shards` are finished, samples in the order given; `None` while
-    /// one is missing. A complete dataset is left as it is.
+    /// one is missing. The manifest of a complete dataset is left as it is.
     ///
     /// # Errors
-    /// [`Error::AlreadyExists`] for an id in two shards, [`Error::Corrupt`] for an altered part,
-    /// [`Error::Io`].
+    /// [`Error::AlreadyExists`] for an id in two shards; [`Error::Corrupt`] for an altered part, or an
+    /// image or mask that is missing or has another length; [`Error::Io`]. The finished shards stay, so
+    /// that it can be tried again. Where the manifest is there after an error, the dataset is complete
+    /// and durable but for the manifest's name at worst; the next [`open`](Self::open) removes `shards/`.
     pub fn finish(&self, shards: impl IntoIterator<Item = u64>) -> Result<Option<Manifest>> {
-        let path = self.root.join(MANIFEST);
-        if let Some(manifest) = read_manifest(&path)? {
+        let manifest = self.complete(shards)?;
+        if manifest.is_some() {
+            tidy(&self.root)?;
+        }
+        Ok(manifest)
+    }
+
+    /// As [`finish`](Self::finish), leaving `shards/`.
+    pub(super) fn complete(&self, shards: impl IntoIterator<Item = u64>) -> Result<Option<Manifest>> {
+        if let Some(manifest) = settled(&self.root)? {
             return Ok(Some(manifest));
         }
         let _lock = lock_dataset(&self.root)?;
-        if let Some(manifest) = read_manifest(&path)? {
-            remove_shards(&self.root)?;
+        if let Some(manifest) = read_manifest(&self.root.join(MANIFEST))? {
             return Ok(Some(manifest));
         }
         let mut records = Vec::new();
@@ -181,25 +213,43 @@ pub(super) fn shard_path(root: &Path, shard: u64, extension: &str) -> PathBuf {
 
 /// Waits for the lock that guards the head and the merge.
 pub(super) fn lock_dataset(root: &Path) -> Result<File> {
-    let shards = root.join(SHARDS);
-    create_directories(&shards)?;
-    wait_for_lock(&shards)
+    wait_for_lock(&root.join(SHARDS))
 }
 
-/// Reads the head of an unfinished dataset, or writes it.
-fn open_unfinished(root: &Path, head: &DatasetHead) -> Result<Manifest> {
+/// The manifest of a dataset to which nobody writes any more; needs no lock. As long as `shards/` is
+/// there, a manifest may still be taken back.
+fn settled(root: &Path) -> Result<Option<Manifest>> {
+    let manifest = read_manifest(&root.join(MANIFEST))?;
+    // Taken back is the manifest first, so that one that outlives `shards/` stays.
+    Ok(manifest.filter(|_| !root.join(SHARDS).exists() && root.join(MANIFEST).exists()))
+}
+
+/// Reads the manifest of a dataset whose `shards/` is left, or the head of an unfinished one, or
+/// writes it. What is there may change until the lock is held, so that only what is read then counts.
+fn open_unsettled(root: &Path, head: &DatasetHead) -> Result<(Manifest, Stage)> {
     let path = root.join(SHARDS).join(HEAD);
-    if !path.exists() {
+    let is_dataset = || path.exists() || root.join(MANIFEST).exists();
+    if !is_dataset() {
+        // First without the lock, which would make a folder among a user's own.
         refuse_foreign(root)?;
     }
     let _lock = lock_dataset(root)?;
+    if let Some(manifest) = read_manifest(&root.join(MANIFEST))? {
+        head.check(root, &manifest)?;
+        return Ok((manifest, Stage::Complete));
+    }
     if let Some(stored) = read_manifest(&path)? {
         head.check(root, &stored)?;
-        return Ok(stored);
+        return Ok((stored, Stage::Unfinished));
     }
+    refuse_foreign(root)?;
     let manifest = head.manifest();
-    write_atomically(&path, &json_file(HEAD, &manifest)?.bytes)?;
-    Ok(manifest)
+    if let Err(error) = write_atomically(&path, &json_file(HEAD, &manifest)?.bytes) {
+        // It may have its name already; who did not open the dataset has not started it.
+        drop(fs::remove_file(&path));
+        return Err(error);
+    }
+    Ok((manifest, Stage::Started))
 }
 
 /// Only what a start of a dataset writes may be in a directory that becomes one.
@@ -211,7 +261,7 @@ fn refuse_foreign(root: &Path) -> Result<()> {
         let name = entry.map_err(io_error("reading", root))?.file_name();
         let name = name.to_string_lossy();
         if name != SHARDS && !is_temporary(&name) {
-            let name = root.display().to_string();
+            let name = format!("{} (holds {name}; choose another)", root.display());
             return Err(Error::AlreadyExists { what: "directory with other files", name });
         }
     }

@@ -7,10 +7,10 @@ use synth_core::{Error, FileEntry, Result};
 
 use super::embedding_file::{EmbeddedRow, partial_path, rows_path};
 use super::format::{f32_elements, f32_header, npy_from_f32, parse_npy_f32};
-use crate::atomic::{AtomicFile, remove_leftovers, write_atomically};
+use crate::atomic::{AtomicFile, remove_if_there, remove_leftovers, write_atomically};
 use crate::error::{corrupt, io_error};
 use crate::failpoint::{Boundary, reach};
-use crate::lock::lock;
+use crate::lock::{lock, remove_locked};
 use crate::to_json_lines;
 
 /// Makes `E.npy` and `E.rows.jsonl` in chunks that survive a kill.
@@ -42,7 +42,7 @@ use crate::to_json_lines;
 pub struct EmbeddingJob {
     target: PathBuf,
     partial: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 /// What counts a chunk.
@@ -57,16 +57,20 @@ impl EmbeddingJob {
     /// Starts or resumes the making of the matrix `target`.
     ///
     /// # Errors
-    /// [`Error::Io`], also where another process is making it.
+    /// [`Error::InvalidParam`] for a target without a file name and an ending (`E.npy`); [`Error::Io`],
+    /// also where another process is making it.
     pub fn open(target: &Path) -> Result<Self> {
         if target.file_name().is_none() || target.extension().is_none() {
-            return Err(Error::invalid("matrix", "a file name like `E.npy`", target.display()));
+            return Err(Error::invalid(
+                "matrix",
+                "a path that ends in a name like `E.npy`",
+                target.display(),
+            ));
         }
         let partial = partial_path(target);
-        crate::atomic::create_directories(&partial)?;
         let lock = lock(&partial)?;
         remove_leftovers(&partial)?;
-        Ok(Self { target: target.to_owned(), partial, _lock: lock })
+        Ok(Self { target: target.to_owned(), partial, lock })
     }
 
     /// Whether chunk `number` is there with exactly these rows. A torn or altered chunk is not.
@@ -85,7 +89,8 @@ impl EmbeddingJob {
     /// Saves chunk `number`; `matrix` has one row per entry of `rows`.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the numbers of rows differ, [`Error::NonFinite`], [`Error::Io`].
+    /// [`Error::Shape`] if the numbers of rows differ, [`Error::NonFinite`] naming the row and column,
+    /// [`Error::Io`]; the chunk then does not count, or is the one that was there.
     pub fn save_chunk(&self, number: usize, rows: &[EmbeddedRow], matrix: ArrayView2<'_, f32>) -> Result<()> {
         if matrix.nrows() != rows.len() {
             let (expected, got) = (vec![rows.len()], vec![matrix.nrows()]);
@@ -108,9 +113,15 @@ impl EmbeddingJob {
 
     /// Joins chunks 0 to `chunks` − 1 into the matrix and its sidecar, and removes the partial folder.
     ///
+    /// Both files are written and made durable under temporary names before a pair that was there is
+    /// touched. Then the old sidecar goes, and the new matrix and sidecar come.
+    ///
     /// # Errors
     /// [`Error::Corrupt`] or [`Error::Io`] for a missing or altered chunk, [`Error::Shape`] for chunks
-    /// of two dimensions, [`Error::AlreadyExists`] for a repeated path.
+    /// of two dimensions, [`Error::AlreadyExists`] for a repeated path; [`Error::Io`]. The chunks stay,
+    /// so that another job can finish. A pair that was there stays too, unless renaming itself failed:
+    /// then the matrix, old or new, may lack its sidecar, but never has the other's. If only removing
+    /// the partial folder failed, the new pair is there.
     pub fn finish(self, chunks: usize) -> Result<()> {
         let (mut rows, mut dim) = (Vec::new(), None);
         for number in 0..chunks {
@@ -123,18 +134,22 @@ impl EmbeddingJob {
             rows.extend(chunk_rows);
         }
         check_unique(&rows)?;
-        let sidecar = rows_path(&self.target);
-        // A reader in between must not join the new matrix to an old sidecar.
-        remove_if_there(&sidecar)?;
         let mut file = AtomicFile::create(&self.target)?;
         file.write(&f32_header(rows.len(), dim.unwrap_or(0)))?;
         for number in 0..chunks {
             file.write(&f32_elements(self.read_chunk(number)?.1.view()))?;
         }
+        let sidecar = rows_path(&self.target);
+        let mut sidecar_file = AtomicFile::create(&sidecar)?;
+        sidecar_file.write(&to_json_lines(&rows)?)?;
+        file.make_durable()?;
+        sidecar_file.make_durable()?;
+        // A reader in between must not join the new matrix to an old sidecar.
+        remove_if_there(&sidecar)?;
         file.commit()?;
-        write_atomically(&sidecar, &to_json_lines(&rows)?)?;
+        sidecar_file.commit()?;
         reach(Boundary::BeforeCleanup).map_err(io_error("removing", &self.partial))?;
-        fs::remove_dir_all(&self.partial).map_err(io_error("removing", &self.partial))
+        remove_locked(&self.partial, self.lock)
     }
 
     fn read_chunk(&self, number: usize) -> Result<(Vec<EmbeddedRow>, Array2<f32>)> {
@@ -144,11 +159,12 @@ impl EmbeddingJob {
             serde_json::from_slice(&record).map_err(|error| corrupt(&record_path, error))?;
         let bytes = fs::read(&matrix_path).map_err(io_error("reading", &matrix_path))?;
         if FileEntry::of(&bytes) != record.matrix {
-            return Err(corrupt(&matrix_path, "not the bytes that were saved"));
+            return Err(corrupt(&matrix_path, "not the bytes that were saved; save the chunk again"));
         }
         let matrix = parse_npy_f32(&matrix_path, &bytes)?;
         if matrix.nrows() != record.rows.len() {
-            return Err(corrupt(&record_path, "another number of rows than its matrix"));
+            let problem = format!("{} rows, its matrix has {}", record.rows.len(), matrix.nrows());
+            return Err(corrupt(&record_path, format!("{problem}; save the chunk again")));
         }
         Ok((record.rows, matrix))
     }
@@ -165,12 +181,5 @@ fn check_unique(rows: &[EmbeddedRow]) -> Result<()> {
     match paths.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(pair) => Err(Error::AlreadyExists { what: "row", name: pair[0].to_owned() }),
         None => Ok(()),
-    }
-}
-
-fn remove_if_there(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io_error("removing", path)(error)),
-        _ => Ok(()),
     }
 }

@@ -23,16 +23,21 @@ impl ImageEncoding<'_> {
     /// [`Error::InvalidParam`] for an id that cannot name a file; what the codec or
     /// [`instance_mask`] says.
     pub fn files(&self, id: &str, sample: &Sample<DynamicImage>) -> Result<Vec<StepFile>> {
-        check_id(id)?;
-        let extension = self.codec.extension();
-        let path = |folder: &str| format!("{folder}/{id}.{extension}");
-        let mut files = vec![StepFile { path: path("images"), bytes: self.codec.encode(&sample.item)? }];
+        let mut bytes = vec![self.codec.encode(&sample.item)?];
         if self.with_masks {
             let mask = instance_mask(&sample.annotations, sample.item.width(), sample.item.height())?;
-            let bytes = self.codec.encode(&DynamicImage::ImageLuma16(mask))?;
-            files.push(StepFile { path: path("masks"), bytes });
+            bytes.push(self.codec.encode(&DynamicImage::ImageLuma16(mask))?);
         }
-        Ok(files)
+        let paths = self.paths(id)?;
+        Ok(paths.into_iter().zip(bytes).map(|(path, bytes)| StepFile { path, bytes }).collect())
+    }
+
+    /// Paths of the files of a sample, the image first; an id that cannot name a file is an error.
+    pub(crate) fn paths(&self, id: &str) -> Result<Vec<String>> {
+        check_id(id)?;
+        let folders = if self.with_masks { &["images", "masks"][..] } else { &["images"] };
+        let extension = self.codec.extension();
+        Ok(folders.iter().map(|folder| format!("{folder}/{id}.{extension}")).collect())
     }
 }
 
