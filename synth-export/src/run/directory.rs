@@ -1,16 +1,15 @@
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use synth_core::{Error, FileEntry, Result, RunStore, StepFile};
 
-use super::config_difference::{CONFIG_HASH, config_hash, other_config};
+use super::found::{check_config, parse_manifest, read_manifest, refuse_foreign};
 use super::log::{self, LogEntry};
 use super::manifest::{RunHead, RunManifest, StepEntry};
 use crate::atomic::{Durability, create_directories, remove_leftovers, sync_files, write_as};
-use crate::atomic::{is_temporary, write_atomically};
+use crate::atomic::{remove_if_there, write_atomically};
 use crate::error::{corrupt, io_error};
 use crate::failpoint::{Boundary, reach};
 use crate::integrity::{Damage, damages, files_below, read_checked};
@@ -18,10 +17,10 @@ use crate::json_file;
 use crate::lock::{LOCK_FILE, lock};
 use crate::paths::{check_relative, join};
 
-const CONFIG: &str = "config.yaml";
-const MANIFEST: &str = "manifest.json";
-const BACKUP: &str = "manifest.json.bak";
-const LOG: &str = "log.jsonl";
+pub(super) const CONFIG: &str = "config.yaml";
+pub(super) const MANIFEST: &str = "manifest.json";
+pub(super) const BACKUP: &str = "manifest.json.bak";
+pub(super) const LOG: &str = "log.jsonl";
 
 /// A run on disk: `config.yaml`, the files of its finished steps, and `manifest.json` with the hash of
 /// each.
@@ -29,7 +28,8 @@ const LOG: &str = "log.jsonl";
 /// Files of a step are written and made durable first; the step counts once `manifest.json`, itself
 /// replaced atomically, lists it. What a killed process wrote beyond that is overwritten by the next
 /// attempt at the step. `manifest.json.bak` is the same once more, written right after it, in case a
-/// disk fails. A run that is written to is locked against other processes.
+/// disk fails; where that copy could not be written, the next call that saves, discards or resumes makes
+/// up for it. A run that is written to is locked against other processes.
 ///
 /// # Examples
 /// ```
@@ -74,24 +74,24 @@ impl RunDirectory {
     ///
     /// # Errors
     /// [`Error::AlreadyExists`] for a run, or a directory with other files; [`Error::Io`], also where
-    /// another process writes to it.
+    /// another process writes to it. After an error in writing, [`resume`](Self::resume) goes on from
+    /// what is there.
     pub fn create(root: &Path, head: &RunHead) -> Result<Self> {
         create_directories(root)?;
+        // First without the lock, which would make a file among a user's own.
         refuse_foreign(root, head)?;
         let lock = lock(root)?;
-        if Self::exists(root) {
-            return Err(Error::AlreadyExists { what: "run", name: root.display().to_string() });
-        }
+        refuse_foreign(root, head)?;
         remove_leftovers(root)?;
-        let run =
-            Self { root: root.to_owned(), manifest: Mutex::new(RunManifest::new(head)), lock: Some(lock) };
+        let manifest = RunManifest::new(head);
+        let run = Self { root: root.to_owned(), manifest: Mutex::new(manifest.clone()), lock: Some(lock) };
         write_atomically(&root.join(CONFIG), head.config.as_bytes())?;
-        run.write_manifest(&run.manifest())?;
+        run.replace_manifest(&mut run.manifest(), manifest)?;
         Ok(run)
     }
 
     /// Goes on with a run, or [creates](Self::create) it where none was started. Removes temporary
-    /// files that a killed process left.
+    /// files that a killed process left, and renews `manifest.json.bak` where it is another.
     ///
     /// The stored facts stay; compare [`about`](Self::about) with those of today where it matters
     /// (another kind of CPU may change bits).
@@ -108,7 +108,9 @@ impl RunDirectory {
         let manifest = read_manifest(root)?;
         check_config(root, &manifest, head)?;
         remove_leftovers(root)?;
-        Ok(Self { root: root.to_owned(), manifest: Mutex::new(manifest), lock: Some(lock) })
+        let run = Self { root: root.to_owned(), manifest: Mutex::new(manifest), lock: Some(lock) };
+        run.make_up_backup(&run.manifest())?;
+        Ok(run)
     }
 
     /// Opens a run for reading only, without a lock; it sees the steps finished by now.
@@ -150,7 +152,7 @@ impl RunDirectory {
     /// The configuration, checked against its hash.
     ///
     /// # Errors
-    /// As [`read`](Self::read).
+    /// As [`read`](Self::read); [`Error::Corrupt`] for a text that is not UTF-8.
     pub fn config(&self) -> Result<String> {
         let bytes = self.read(CONFIG)?;
         String::from_utf8(bytes).map_err(|error| corrupt(&self.root.join(CONFIG), error))
@@ -160,7 +162,7 @@ impl RunDirectory {
     ///
     /// # Errors
     /// [`Error::NotFound`] for a path that no finished step has, [`Error::Corrupt`] for a missing or
-    /// altered file.
+    /// altered file, [`Error::Io`] for one that cannot be read.
     pub fn read(&self, path: &str) -> Result<Vec<u8>> {
         let entry = self.manifest().files.get(path).cloned();
         let Some(entry) = entry else {
@@ -173,26 +175,20 @@ impl RunDirectory {
     /// manifest, then its files. A step that is not finished is left as it is.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for a reader, [`Error::Io`].
+    /// [`Error::Unsupported`] for a reader; [`Error::Io`]: the step is then as it was, or out of the
+    /// manifest, and what is left of its files is [`unlisted`](Self::unlisted).
     pub fn discard(&self, step: &str) -> Result<()> {
         self.check_writable()?;
         let mut manifest = self.manifest();
-        let Some(entry) = manifest.step(step).cloned() else { return Ok(()) };
+        let Some(entry) = manifest.step(step).cloned() else {
+            return self.make_up_backup(&manifest);
+        };
         let mut next = manifest.clone();
         next.steps.retain(|other| other.name != step);
         next.files.retain(|path, _| !entry.files.contains(path));
-        self.write_manifest(&next)?;
-        *manifest = next;
-        for path in &entry.files {
-            let path = join(&self.root, path);
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(io_error("removing", &path)(error));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        // While the copy still lists them, the files stay.
+        self.replace_manifest(&mut manifest, next)?;
+        entry.files.iter().try_for_each(|path| remove_if_there(&join(&self.root, path)).map(drop))
     }
 
     /// Reads every file and compares it with its hash; gives those that differ, by path.
@@ -236,13 +232,25 @@ impl RunDirectory {
         Err(Error::Unsupported { what, reason: "the run was opened for reading".into() })
     }
 
-    fn write_manifest(&self, manifest: &RunManifest) -> Result<()> {
-        let bytes = json_file(MANIFEST, manifest)?.bytes;
+    /// Makes `next` the manifest: on the disk, here, and in the copy.
+    fn replace_manifest(&self, current: &mut RunManifest, next: RunManifest) -> Result<()> {
+        let bytes = json_file(MANIFEST, &next)?.bytes;
         let path = self.root.join(MANIFEST);
         reach(Boundary::BeforeManifest).map_err(io_error("writing", &path))?;
         write_atomically(&path, &bytes)?;
+        // Durable, so that it counts from here on, whatever becomes of the copy.
+        *current = next;
         reach(Boundary::AfterManifest).map_err(io_error("writing", &path))?;
         write_atomically(&self.root.join(BACKUP), &bytes)
+    }
+
+    /// Writes the copy of the manifest where an earlier call could not.
+    fn make_up_backup(&self, manifest: &RunManifest) -> Result<()> {
+        let path = self.root.join(BACKUP);
+        if parse_manifest(&path).is_ok_and(|backup| backup == *manifest) {
+            return Ok(());
+        }
+        write_atomically(&path, &json_file(BACKUP, manifest)?.bytes)
     }
 
     /// The manifest with a new step, or `None` where exactly this step is finished.
@@ -256,7 +264,8 @@ impl RunDirectory {
         if let Some(finished) = manifest.step(step) {
             let same = finished.files.iter().eq(entries.keys())
                 && entries.iter().all(|(path, entry)| manifest.files.get(path) == Some(entry));
-            let name = format!("{step} (with other content, in {})", self.root.display());
+            let place = self.root.display();
+            let name = format!("{step} (with other content, in {place}; discard it to make it again)");
             return if same { Ok(None) } else { Err(Error::AlreadyExists { what: "finished step", name }) };
         }
         if let Some(path) = entries.keys().find(|path| manifest.files.contains_key(*path)) {
@@ -273,15 +282,15 @@ impl RunStore for RunDirectory {
     fn save(&self, step: &str, files: &[StepFile]) -> Result<()> {
         self.check_writable()?;
         let mut manifest = self.manifest();
-        let Some(next) = self.with_step(&manifest, step, files)? else { return Ok(()) };
+        let Some(next) = self.with_step(&manifest, step, files)? else {
+            return self.make_up_backup(&manifest);
+        };
         let paths: Vec<PathBuf> = files.iter().map(|file| join(&self.root, &file.path)).collect();
         for (path, file) in paths.iter().zip(files) {
             write_as(path, &file.bytes, Durability::Later)?;
         }
         sync_files(&paths)?;
-        self.write_manifest(&next)?;
-        *manifest = next;
-        Ok(())
+        self.replace_manifest(&mut manifest, next)
     }
 
     fn load(&self, step: &str) -> Result<Option<Vec<StepFile>>> {
@@ -312,58 +321,4 @@ fn entries(files: &[StepFile]) -> Result<BTreeMap<String, FileEntry>> {
         }
     }
     Ok(entries)
-}
-
-/// Only what a start of this run writes may be in a directory that becomes one.
-fn refuse_foreign(root: &Path, head: &RunHead) -> Result<()> {
-    for entry in fs::read_dir(root).map_err(io_error("reading", root))? {
-        let entry = entry.map_err(io_error("reading", root))?;
-        let name = entry.file_name();
-        let what = match name.to_string_lossy().as_ref() {
-            MANIFEST | BACKUP => "run",
-            // A user's own file of that name must not be replaced.
-            CONFIG if !fs::read(entry.path()).is_ok_and(|text| text == head.config.as_bytes()) => {
-                "directory with another config.yaml"
-            }
-            CONFIG | LOG | LOCK_FILE => continue,
-            name if is_temporary(name) => continue,
-            _ => "directory with other files",
-        };
-        return Err(Error::AlreadyExists { what, name: root.display().to_string() });
-    }
-    Ok(())
-}
-
-fn read_manifest(root: &Path) -> Result<RunManifest> {
-    let path = root.join(MANIFEST);
-    let parsed = parse_manifest(&path);
-    parsed.map_err(|problem| {
-        let mend = match parse_manifest(&root.join(BACKUP)) {
-            Ok(backup) => {
-                format!("copy `{BACKUP}` (whole, {} finished steps) over it and resume", backup.steps.len())
-            }
-            Err(_) => "restore it from a copy, or start again in another directory".to_owned(),
-        };
-        corrupt(&path, format!("{problem}; to mend it, {mend}"))
-    })
-}
-
-fn parse_manifest(path: &Path) -> Result<RunManifest, String> {
-    let bytes = fs::read(path).map_err(|error| error.to_string())?;
-    let manifest: RunManifest = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
-    manifest.check()?;
-    Ok(manifest)
-}
-
-fn check_config(root: &Path, manifest: &RunManifest, head: &RunHead) -> Result<()> {
-    let stored = read_checked(root, CONFIG, &manifest.files[CONFIG]);
-    if manifest.about.get(CONFIG_HASH) == Some(&config_hash(&head.config)) {
-        return stored.map(drop);
-    }
-    // An altered file may still tell the key; that it was altered counts only if it tells none.
-    let text = fs::read_to_string(root.join(CONFIG)).ok();
-    match other_config(&root.display().to_string(), text.as_deref(), &head.config) {
-        Some(error) => Err(error),
-        None => stored.map(drop),
-    }
 }

@@ -3,6 +3,7 @@
 mod config_difference;
 mod directory;
 mod files;
+mod found;
 mod log;
 mod manifest;
 
