@@ -35,9 +35,9 @@ const BASE_IMAGE: &str = "base_image";
 /// Pin `base_image` chooses a base by its id; otherwise the item's own stream draws one. Pinning the
 /// base that would have been drawn changes nothing.
 ///
-/// **Convention.** As [`Instance`]: origin at the upper left corner, y down, pixel (i, j) covers
-/// [i, i + 1) × [j, j + 1); angles from the x axis towards the y axis, degrees. Borders are mirrored
-/// about the border pixel's centre.
+/// **Convention.** As [`Instance`](synth_core::Instance): origin at the upper left corner, y down,
+/// pixel (i, j) covers [i, i + 1) × [j, j + 1); angles from the x axis towards the y axis, degrees.
+/// Borders are mirrored about the border pixel's centre.
 ///
 /// **Rounding.** In fixed point, the same on every machine. Under full coverage a value is within 0.52
 /// (8-bit images) or 3 (16-bit images) of the formula. Where the coverage is partial it is itself good
