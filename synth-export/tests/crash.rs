@@ -51,9 +51,10 @@ fn make_run(target: &Path) {
         };
         run.save(step, &[file("scores.json", step), file("images/a.png", "pixels")]).expect("writable");
     }
-    run.discard("report").expect("writable");
-    run.save("report", &[StepFile { path: "report.html".into(), bytes: b"<html>".to_vec() }])
-        .expect("writable");
+    for text in [b"<old>", b"<new>"] {
+        let report = StepFile { path: "report.html".into(), bytes: text.to_vec() };
+        run.replace("report", &[report]).expect("writable");
+    }
 }
 
 fn sample(index: u64) -> Sample<DynamicImage> {

@@ -259,7 +259,7 @@ fn manifest_at(path: &Path) -> RunManifest {
     serde_json::from_slice(&fs::read(path).expect("there")).expect("whole")
 }
 
-/// Saves and discards; after a failure, the same again on the same value.
+/// Saves and replaces; after a failure, the same again on the same value.
 fn run_in_two_attempts(target: &Path) -> bool {
     let Ok(run) = RunDirectory::resume(target, &run_head()) else {
         drop(RunDirectory::resume(target, &run_head()).expect("room again"));
@@ -271,7 +271,7 @@ fn run_in_two_attempts(target: &Path) -> bool {
     let steps: [&dyn Fn() -> Result<()>; 3] = [
         &|| run.save("one", &[file("one/a"), file("one/b")]),
         &|| run.save("two", &[file("two/a")]),
-        &|| run.discard("one"),
+        &|| run.replace("one", &[file("one/b"), file("one/c")]),
     ];
     let mut has_failed = false;
     for step in steps {
@@ -289,7 +289,9 @@ fn run_in_two_attempts(target: &Path) -> bool {
         assert_eq!(manifest_at(&target.join("manifest.json.bak")), disk, "the copy is the same");
         assert_eq!(run.verify(), []);
     }
-    assert_eq!(run.steps().expect("readable"), ["two"]);
+    assert_eq!(run.steps().expect("readable"), ["two", "one"]);
+    let unlisted = run.unlisted().expect("readable");
+    assert!(unlisted.is_empty() || (has_failed && unlisted == ["one/a"]), "{unlisted:?}");
     has_failed
 }
 

@@ -103,17 +103,24 @@ fn one_process_writes_and_many_read() {
 }
 
 #[test]
-fn a_discarded_step_can_be_made_again() {
+fn a_step_can_be_replaced() {
     let (_keep, path) = place();
     let run = RunDirectory::create(&path, &head()).expect("writable");
     run.save("report", &[file("report.html", "old"), file("plots/a.svg", "old")]).expect("writable");
-    run.discard("report").expect("writable");
-    assert!(!run.is_done("report") && !path.join("plots/a.svg").exists());
-    run.save("report", &[file("report.html", "new")]).expect("writable");
+    run.save("other", &[file("other/a", "1")]).expect("writable");
+    let error = run.replace("report", &[file("other/a", "mine")]).expect_err("a file of another step");
+    assert!(matches!(error, Error::AlreadyExists { .. }), "{error}");
+    assert_eq!(run.read("report.html").expect("unharmed"), b"old");
+    run.replace("report", &[file("report.html", "new")]).expect("writable");
+    assert!(!path.join("plots/a.svg").exists());
     assert_eq!(run.read("report.html").expect("unharmed"), b"new");
+    let steps = run.steps().expect("readable");
+    fs::remove_file(path.join("report.html")).expect("there");
+    run.replace("report", &[file("report.html", "new")]).expect("writable");
+    assert_eq!((run.verify(), run.steps().expect("readable")), (Vec::new(), steps));
     drop(run);
     let run = RunDirectory::resume(&path, &head()).expect("resumable");
-    assert_eq!(run.steps().expect("readable"), ["report"]);
+    assert_eq!(run.steps().expect("readable"), ["other", "report"]);
     assert!(run.verify().is_empty());
 }
 

@@ -1,6 +1,6 @@
 //! `synth report`: a run's report again, from its files.
 
-use synth_core::{Error, RunStore};
+use synth_core::Error;
 use synth_export::{RunDirectory, RunHead};
 
 use crate::args::ReportArguments;
@@ -28,8 +28,7 @@ pub(crate) fn report(arguments: &ReportArguments, context: &Context) -> Result<(
     let files = report_files(&read, &experiment, &result)?;
     let run = RunDirectory::resume(&arguments.run, &RunHead { config, about: read.about() })?;
     context.cancel.check()?;
-    run.discard(STEP)?;
-    run.save(STEP, &files)?;
+    run.replace(STEP, &files)?;
     let path = arguments.run.join("report.html").display().to_string();
     if context.json {
         print_json(&serde_json::json!({ "report": path }))?;

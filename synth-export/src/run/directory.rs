@@ -28,8 +28,8 @@ pub(super) const LOG: &str = "log.jsonl";
 /// Files of a step are written and made durable first; the step counts once `manifest.json`, itself
 /// replaced atomically, lists it. What a killed process wrote beyond that is overwritten by the next
 /// attempt at the step. `manifest.json.bak` is the same once more, written right after it, in case a
-/// disk fails; where that copy could not be written, the next call that saves, discards or resumes makes
-/// up for it. A run that is written to is locked against other processes.
+/// disk fails; where that copy could not be written, the next call that saves, replaces or resumes
+/// makes up for it. A run that is written to is locked against other processes.
 ///
 /// # Examples
 /// ```
@@ -171,24 +171,30 @@ impl RunDirectory {
         read_checked(&self.root, path, &entry)
     }
 
-    /// Takes a finished step back, to be made again (a report after a new version): first out of the
-    /// manifest, then its files. A step that is not finished is left as it is.
+    /// Saves a step in place of the one of that name (a report after a new version), which becomes the
+    /// last; one that is not finished is [saved](RunStore::save). Nothing changes where exactly these
+    /// files are there already.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for a reader; [`Error::Io`]: the step is then as it was, or out of the
-    /// manifest, and what is left of its files is [`unlisted`](Self::unlisted).
-    pub fn discard(&self, step: &str) -> Result<()> {
+    /// As [`save`](RunStore::save). The step is then as it was, or out of the manifest with its old and
+    /// new files, each whole, [`unlisted`](Self::unlisted); the next attempt lists those of its names.
+    pub fn replace(&self, step: &str, files: &[StepFile]) -> Result<()> {
         self.check_writable()?;
-        let mut manifest = self.manifest();
-        let Some(entry) = manifest.step(step).cloned() else {
-            return self.make_up_backup(&manifest);
-        };
-        let mut next = manifest.clone();
+        let before = self.snapshot();
+        let Some(old) = before.step(step) else { return self.save(step, files) };
+        let is_whole = |path: &String| read_checked(&self.root, path, &before.files[path]).is_ok();
+        if old.files.iter().all(is_whole) && matches!(self.with_step(&before, step, files), Ok(None)) {
+            return self.make_up_backup(&before);
+        }
+        let mut next = before.clone();
         next.steps.retain(|other| other.name != step);
-        next.files.retain(|path, _| !entry.files.contains(path));
-        // While the copy still lists them, the files stay.
-        self.replace_manifest(&mut manifest, next)?;
-        entry.files.iter().try_for_each(|path| remove_if_there(&join(&self.root, path)).map(drop))
+        next.files.retain(|path, _| !old.files.contains(path));
+        self.with_step(&next, step, files)?;
+        self.replace_manifest(&mut self.manifest(), next)?;
+        self.save(step, files)?;
+        let is_new = |path: &String| files.iter().any(|file| file.path == *path);
+        let stale = old.files.iter().filter(|path| !is_new(path));
+        stale.map(|path| join(&self.root, path)).try_for_each(|path| remove_if_there(&path).map(drop))
     }
 
     /// Reads every file and compares it with its hash; gives those that differ, by path.
@@ -265,7 +271,7 @@ impl RunDirectory {
             let same = finished.files.iter().eq(entries.keys())
                 && entries.iter().all(|(path, entry)| manifest.files.get(path) == Some(entry));
             let place = self.root.display();
-            let name = format!("{step} (with other content, in {place}; discard it to make it again)");
+            let name = format!("{step} (with other content, in {place})");
             return if same { Ok(None) } else { Err(Error::AlreadyExists { what: "finished step", name }) };
         }
         if let Some(path) = entries.keys().find(|path| manifest.files.contains_key(*path)) {
