@@ -97,16 +97,14 @@ fn start(
 }
 
 fn refused(error: Error, root: &Path) -> Failure {
-    let other = matches!(&error, Error::InvalidParam { .. });
-    let failure = Failure::from(error);
-    if other {
-        failure.hint(format!(
-            "{} was made with other settings; choose another folder: --out DIR",
-            root.display()
-        ))
-    } else {
-        failure
-    }
+    let hint = match &error {
+        Error::InvalidParam { .. } => {
+            format!("{} was made with other settings; choose another folder: --out DIR", root.display())
+        }
+        Error::AlreadyExists { .. } => "choose another folder: --out DIR".to_owned(),
+        _ => return error.into(),
+    };
+    Failure::from(error).hint(hint)
 }
 
 fn head(experiment: &Experiment, inputs: &Inputs, context: &Context) -> Result<RunHead> {

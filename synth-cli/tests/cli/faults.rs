@@ -81,7 +81,7 @@ fn outputs_below_a_file_cannot_be_written() {
 fn a_folder_with_other_files_is_no_run() {
     let place = Place::small();
     place.write("a/thesis.txt", "years of work");
-    place.run(&["run", "small.yaml", "--out", "a"]).code(2).says(&["`a`"]);
+    place.run(&["run", "small.yaml", "--out", "a"]).code(2).says(&["`a/thesis.txt`", "hint:", "--out DIR"]);
     place.run(&["run", "small.yaml", "--out", "a", "--resume"]).code(2);
     assert_eq!(fs::read_to_string(place.path("a/thesis.txt")).expect("still there"), "years of work");
     assert_eq!(fs::read_dir(place.path("a")).expect("a folder").count(), 1);

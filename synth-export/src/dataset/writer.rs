@@ -258,11 +258,11 @@ fn refuse_foreign(root: &Path) -> Result<()> {
         return Ok(());
     }
     for entry in fs::read_dir(root).map_err(io_error("reading", root))? {
-        let name = entry.map_err(io_error("reading", root))?.file_name();
-        let name = name.to_string_lossy();
-        if name != SHARDS && !is_temporary(&name) {
-            let name = format!("{} (holds {name}; choose another)", root.display());
-            return Err(Error::AlreadyExists { what: "directory with other files", name });
+        let entry = entry.map_err(io_error("reading", root))?;
+        let name = entry.file_name();
+        if name != SHARDS && !is_temporary(&name.to_string_lossy()) {
+            let name = entry.path().display().to_string();
+            return Err(Error::AlreadyExists { what: "file that is no dataset's", name });
         }
     }
     Ok(())

@@ -19,17 +19,16 @@ pub(super) fn refuse_foreign(root: &Path, head: &RunHead) -> Result<()> {
         let entry = entry.map_err(io_error("reading", root))?;
         let name = entry.file_name();
         let what = match name.to_string_lossy().as_ref() {
-            MANIFEST | BACKUP => "run",
+            MANIFEST | BACKUP => "manifest of a run",
             // A user's own file of that name must not be replaced.
             CONFIG if !fs::read(entry.path()).is_ok_and(|text| text == head.config.as_bytes()) => {
-                "directory with another config.yaml"
+                "another configuration"
             }
             CONFIG | LOG | LOCK_FILE => continue,
             name if is_temporary(name) => continue,
-            _ => "directory with other files",
+            _ => "file that is no run's",
         };
-        let name = format!("{} (holds {}; choose another)", root.display(), name.to_string_lossy());
-        return Err(Error::AlreadyExists { what, name });
+        return Err(Error::AlreadyExists { what, name: entry.path().display().to_string() });
     }
     Ok(())
 }
