@@ -19,7 +19,9 @@ pub(super) fn refuse_foreign(root: &Path, head: &RunHead) -> Result<()> {
         let entry = entry.map_err(io_error("reading", root))?;
         let name = entry.file_name();
         let what = match name.to_string_lossy().as_ref() {
-            MANIFEST | BACKUP => "manifest of a run",
+            MANIFEST | BACKUP => {
+                return Err(Error::AlreadyExists { what: "run", name: root.display().to_string() });
+            }
             // A user's own file of that name must not be replaced.
             CONFIG if !fs::read(entry.path()).is_ok_and(|text| text == head.config.as_bytes()) => {
                 "another configuration"
