@@ -1,5 +1,5 @@
 //! The report: one self-contained HTML file that a person likes to read, and its plots as SVG and
-//! PNG. A pure function of [`ReportData`]: the same data give the same bytes.
+//! PNG. A pure function of [`data::ReportData`]: the same data give the same bytes.
 
 mod assemble;
 mod collect;
