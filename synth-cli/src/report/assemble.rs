@@ -91,7 +91,7 @@ fn meaning(result: &CalibrationResult) -> String {
     match (verdict.conclusion, verdict.p_value) {
         (Conclusion::Distinguishable, Some(p)) => format!(
             "The {size} differ from what the calibrated distribution makes: only {} of pseudo-real sets of the same \
-             size, drawn from it and refitted, lie as far away.",
+             size, drawn from distributions that the real samples leave possible and refitted, lie as far away.",
             percent(p)
         ),
         (Conclusion::NotDistinguishable, Some(p)) => {
