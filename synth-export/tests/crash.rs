@@ -3,6 +3,11 @@
 //! `cargo test -p synth-export --features failpoints --test crash`.
 #![cfg(feature = "failpoints")]
 
+#[path = "support/files.rs"]
+mod files;
+#[path = "support/sample.rs"]
+mod sample;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -11,13 +16,15 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use image::{DynamicImage, GrayImage, Luma};
 use ndarray::Array2;
-use synth_core::{EmbedderId, ParameterSet, Provenance, Request, RunStore, Sample, Seed, StepFile};
+use synth_core::{EmbedderId, RunStore, StepFile};
 use synth_export::{
     BOUNDARIES, Boundary, DatasetHead, DatasetWriter, EmbeddedRow, EmbeddingJob, LogEntry, PngCodec,
     RecordContext, RunDirectory, RunHead, SampleRecord,
 };
+
+use files::files;
+use sample::sample;
 
 const WORK: &str = "SYNTH_TEST_WORK";
 const TARGET: &str = "SYNTH_TEST_TARGET";
@@ -54,20 +61,6 @@ fn make_run(target: &Path) {
     for text in [b"<old>", b"<new>"] {
         let report = StepFile { path: "report.html".into(), bytes: text.to_vec() };
         run.replace("report", &[report]).expect("writable");
-    }
-}
-
-fn sample(index: u64) -> Sample<DynamicImage> {
-    let image = GrayImage::from_fn(4, 4, |x, y| Luma([(index * 40 + u64::from(x * 4 + y)) as u8]));
-    Sample {
-        item: DynamicImage::ImageLuma8(image),
-        annotations: Vec::new(),
-        provenance: Provenance {
-            generator: "toy-1".into(),
-            request: Request::new(ParameterSet::new().with("a", index as f64), Seed::from_u64(1), index),
-            inputs: BTreeMap::new(),
-            uncontrolled: BTreeMap::new(),
-        },
     }
 }
 
@@ -118,21 +111,10 @@ fn has_succeeded(work: &str, target: &Path, failpoint: Option<&str>) -> bool {
     spawn(work, target, failpoint).wait().expect("a child process").success()
 }
 
-/// Every file by its relative path, but for the log, whose lines tell of the resumes, and the lock.
-fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
-    let (mut files, mut pending) = (BTreeMap::new(), vec![root.to_owned()]);
-    while let Some(folder) = pending.pop() {
-        for entry in fs::read_dir(&folder).expect("readable") {
-            let path = entry.expect("readable").path();
-            if path.is_dir() {
-                pending.push(path);
-            } else {
-                let name = path.strip_prefix(root).expect("below").to_string_lossy().into_owned();
-                files.insert(name, fs::read(&path).expect("readable"));
-            }
-        }
-    }
-    files.retain(|name, _| name != "log.jsonl" && name != ".lock");
+/// Every file but the log, whose lines tell of the resumes.
+fn files_but_log(root: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = files(root);
+    files.remove("log.jsonl");
     files
 }
 
@@ -142,7 +124,7 @@ fn survives(work: &str, action: &str, expected_boundaries: &[Boundary]) {
     let whole = place.path().join("whole");
     fs::create_dir(&whole).expect("writable");
     assert!(has_succeeded(work, &whole, None), "{work} without a failure");
-    let expected = files(&whole);
+    let expected = files_but_log(&whole);
     assert!(!expected.is_empty());
     let mut reached = Vec::new();
     for boundary in BOUNDARIES {
@@ -152,14 +134,14 @@ fn survives(work: &str, action: &str, expected_boundaries: &[Boundary]) {
             fs::create_dir(&target).expect("writable");
             let failpoint = format!("{boundary}:{count}:{action}");
             if has_succeeded(work, &target, Some(&failpoint)) {
-                assert_eq!(files(&target), expected, "{work}: {failpoint} was not reached");
+                assert_eq!(files_but_log(&target), expected, "{work}: {failpoint} was not reached");
                 break;
             }
             if count == 1 {
                 reached.push(boundary);
             }
             assert!(has_succeeded(work, &target, None), "{work} resumed after {failpoint}");
-            let found = files(&target);
+            let found = files_but_log(&target);
             let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
             assert_eq!(names(&found), names(&expected), "{work} after {failpoint}");
             assert_eq!(found, expected, "{work} after {failpoint}");
@@ -230,5 +212,5 @@ fn a_run_survives_a_kill_and_its_lock_goes_with_it() {
     child.kill().expect("alive");
     child.wait().expect("a child process");
     assert!(has_succeeded("run", &target, None), "resumed after the kill");
-    assert_eq!(files(&target), files(&whole));
+    assert_eq!(files_but_log(&target), files_but_log(&whole));
 }

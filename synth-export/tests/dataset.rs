@@ -1,5 +1,8 @@
 //! Datasets made by one process or many, once or in pieces.
 
+#[path = "support/files.rs"]
+mod files;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -14,6 +17,8 @@ use synth_export::{
     Dataset, DatasetHead, DatasetWriter, FolderImages, OnBadFile, PngCodec, RecordContext, SampleRecord,
     instance_mask,
 };
+
+use files::files;
 
 fn head(about: &str) -> DatasetHead {
     DatasetHead {
@@ -60,22 +65,6 @@ fn make(writer: &DatasetWriter, number: u64) {
     let (samples, records): (Vec<_>, Vec<_>) = (2 * number..(2 * number + 2).min(7)).map(sample).unzip();
     shard.write(&samples, &records).expect("writable");
     shard.finish().expect("writable");
-}
-
-fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
-    let (mut files, mut pending) = (BTreeMap::new(), vec![root.to_owned()]);
-    while let Some(folder) = pending.pop() {
-        for entry in fs::read_dir(&folder).expect("readable") {
-            let path = entry.expect("readable").path();
-            if path.is_dir() {
-                pending.push(path);
-            } else {
-                let name = path.strip_prefix(root).expect("below").to_string_lossy().into_owned();
-                files.insert(name, fs::read(&path).expect("readable"));
-            }
-        }
-    }
-    files
 }
 
 fn whole() -> (tempfile::TempDir, BTreeMap<String, Vec<u8>>) {

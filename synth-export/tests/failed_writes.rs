@@ -3,22 +3,28 @@
 //! `cargo test -p synth-export --features failpoints --test failed_writes`.
 #![cfg(feature = "failpoints")]
 
+#[path = "support/files.rs"]
+mod files;
+#[path = "support/sample.rs"]
+mod sample;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use image::{DynamicImage, GrayImage, Luma};
+use image::DynamicImage;
 use ndarray::{Array2, array};
-use synth_core::{
-    EmbedderId, ParameterSet, Provenance, Request, Result, RunStore, Sample, Seed, Shard, StepFile,
-};
+use synth_core::{EmbedderId, Result, RunStore, Sample, Shard, StepFile};
 use synth_export::{
     AtomicFile, BOUNDARIES, Boundary, Dataset, DatasetHead, DatasetWriter, EmbeddedRow, EmbeddingFile,
     EmbeddingJob, ImageFolderExporter, PngCodec, RecordContext, RunDirectory, RunHead, RunManifest,
     SampleRecord, write_atomically,
 };
+
+use files::files;
+use sample::sample;
 
 const WORK: &str = "SYNTH_TEST_WORK";
 const TARGET: &str = "SYNTH_TEST_TARGET";
@@ -75,39 +81,6 @@ fn fail_everywhere(work: &str, prepare: impl Fn(&Path), check: impl Fn(&Path, Bo
         }
     }
     failures
-}
-
-/// Every file by its relative path, but for locks.
-fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
-    let (mut files, mut pending) = (BTreeMap::new(), vec![root.to_owned()]);
-    while let Some(folder) = pending.pop() {
-        for entry in fs::read_dir(&folder).expect("readable") {
-            let path = entry.expect("readable").path();
-            if path.is_dir() {
-                pending.push(path);
-            } else if path.extension().is_none_or(|extension| extension != "lock") {
-                let name = path.strip_prefix(root).expect("below").to_string_lossy().into_owned();
-                files.insert(name, fs::read(&path).expect("readable"));
-            }
-        }
-    }
-    files.remove(".lock");
-    files.remove("shards/.lock");
-    files
-}
-
-fn sample(index: u64) -> Sample<DynamicImage> {
-    let image = GrayImage::from_fn(4, 4, |x, y| Luma([(index * 40 + u64::from(x * 4 + y)) as u8]));
-    Sample {
-        item: DynamicImage::ImageLuma8(image),
-        annotations: Vec::new(),
-        provenance: Provenance {
-            generator: "toy-1".into(),
-            request: Request::new(ParameterSet::new().with("a", index as f64), Seed::from_u64(1), index),
-            inputs: BTreeMap::new(),
-            uncontrolled: BTreeMap::new(),
-        },
-    }
 }
 
 fn record(id: &str, sample: &Sample<DynamicImage>) -> SampleRecord {

@@ -106,7 +106,7 @@ fn meaning(result: &CalibrationResult) -> String {
                 },
             );
             format!(
-                "Against {size}, {} of pseudo-real sets drawn from the calibrated distribution lie at least as far \
+                "Against {size}, {} of the pseudo-real sets lie at least as far \
                  away as the real set does. {shift} This is not a proof that the two are the same.",
                 percent(p)
             )

@@ -166,8 +166,8 @@ pub struct CalibrationVerdict {
     /// (1 + replicates at or above the statistic) ÷ (1 + replicates); `None` without a test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p_value: Option<f64>,
-    /// Quantiles of the statistic over pseudo-real sets drawn from the calibrated distribution and
-    /// refitted, as (level, value).
+    /// Quantiles of the statistic over pseudo-real sets drawn from distributions that the real set leaves
+    /// possible and refitted, as (level, value).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub null_quantiles: Vec<(f64, f64)>,
     /// The smallest ε at which the test sees (1 − ε)·calibrated + ε·uniform in place of calibrated
