@@ -46,15 +46,15 @@ pub use atomic::{AtomicFile, remove_leftovers, write_atomically};
 pub use dataset::{Dataset, DatasetHead, DatasetWriter, Describe, ImageFolderExporter, ShardWriter};
 pub use failpoint::{BOUNDARIES, Boundary};
 pub use integrity::{Damage, DamageKind};
-pub use json_lines::{parse_json_lines, read_json_lines, to_json_lines};
+pub use json_lines::{json_problem, parse_json_lines, read_json_lines, to_json_lines};
 pub use mask::{InstanceMask, instance_mask};
 pub use npy::{
     EmbeddedRow, EmbeddingFile, EmbeddingJob, npy_from_f32, npy_from_f64, parse_npy, read_npy, rows_path,
 };
 pub use png::PngCodec;
 pub use read::{
-    BadFile, DecodeError, DecodeLimits, FolderImages, Groups, ImageFile, ImageFolder, LoadedImage, OnBadFile,
-    decode_image,
+    BadFile, BadFileKind, DecodeError, DecodeLimits, FolderImages, Groups, ImageFile, ImageFolder,
+    LoadedImage, OnBadFile, decode_image,
 };
 pub use records::{DatasetType, RecordContext, SampleRecord};
 pub use run::{
