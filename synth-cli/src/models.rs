@@ -14,6 +14,9 @@ use crate::config::nearest;
 /// An embedder of images.
 pub(crate) type ImageEmbedder = dyn Embedder<DynamicImage>;
 
+/// The embedder where none is named.
+pub(crate) const DEFAULT: &str = "features";
+
 /// What helps where an embedder's weights are missing.
 pub(crate) const WITHOUT_WEIGHTS: &str = "--set embedder=features";
 
