@@ -48,14 +48,21 @@ import numpy as np
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
-from transformers import Dinov2Config, Dinov2Model, Dinov2WithRegistersConfig, Dinov2WithRegistersModel
+from torch.nn.functional import normalize
+from transformers import (BertConfig, BertModel, CLIPConfig, CLIPModel, Dinov2Config, Dinov2Model,
+                          Dinov2WithRegistersConfig, Dinov2WithRegistersModel, SiglipConfig, SiglipModel)
 
+import clip_openai
 import dinov2_meta
 
 MODELS = Path(__file__).parent / "models"
 SEED = 20261121
+OPENAI = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 SIDES = {"56x56": (2, 56, 56), "42x42": (1, 42, 42), "70x84": (1, 70, 84), "28x112": (1, 28, 112)}
+
+DINOV2 = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 56,
+          "patch_size": 14, "attn_implementation": "eager"}
 
 
 def generator(name):
@@ -71,7 +78,7 @@ def randomize(model, name):
             is_norm = tensor.ndim == 1 and key.endswith("weight")
             if is_norm or "lambda" in key:
                 tensor.copy_(1 + 0.2 * values)
-            elif tensor.ndim == 1:
+            elif tensor.ndim < 2:
                 tensor.copy_(0.2 * values)
             elif "embed" in key and tensor.ndim < 4 or "token" in key or "probe" in key:
                 tensor.copy_(0.5 * values)
@@ -159,26 +166,123 @@ def dinov2_pair(name, model, offset, antialias, dtype=torch.float32):
     save_config(folder, config | {"interpolate_offset": offset, "interpolate_antialias": antialias})
 
 
-def dinov2_sizes(width):
-    return {"hidden_size": width, "num_hidden_layers": 2, "num_attention_heads": width // 8, "image_size": 56,
-            "patch_size": 14, "attn_implementation": "eager"}
-
-
 def dinov2():
-    dinov2_pair("dinov2", Dinov2Model(Dinov2Config(**dinov2_sizes(24))), offset=0.1, antialias=False)
+    dinov2_pair("dinov2", Dinov2Model(Dinov2Config(**DINOV2)), offset=0.1, antialias=False)
 
 
 def dinov2_registers():
-    config = Dinov2WithRegistersConfig(**dinov2_sizes(24), num_register_tokens=4)
+    config = Dinov2WithRegistersConfig(**DINOV2, num_register_tokens=4)
     dinov2_pair("dinov2_registers", Dinov2WithRegistersModel(config), offset=0.0, antialias=True)
 
 
 def dinov2_swiglu():
-    config = Dinov2Config(**dinov2_sizes(16), use_swiglu_ffn=True)
+    config = Dinov2Config(**DINOV2, use_swiglu_ffn=True)
     dinov2_pair("dinov2_swiglu", Dinov2Model(config), offset=0.1, antialias=False, dtype=torch.bfloat16)
 
 
-GOLDENS = [dinov2, dinov2_registers, dinov2_swiglu]
+def hidden_states(tower, outputs):
+    return {f"{tower}.hidden_{i}": value for i, value in enumerate(outputs.hidden_states)}
+
+
+def token_ids(name, count, length, specials, pad):
+    """Sentences of differing length, the last one full: first special, ordinary ids, last special, padding."""
+    rng = generator(f"{name} ids")
+    first, last = specials
+    ids = torch.full((count, length), pad)
+    for row, words in enumerate(np.linspace(1, length - 2, count).round().astype(int)):
+        ids[row, 1 : 1 + words] = torch.from_numpy(rng.integers(2, 60, words))
+        ids[row, 1] = 2
+        ids[row, 0], ids[row, 1 + words] = first, last
+    return ids
+
+
+def clip_model():
+    tower = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_act": "quick_gelu"}
+    vision = tower | {"hidden_size": 24, "intermediate_size": 96, "image_size": 32, "patch_size": 8}
+    text = tower | {"hidden_size": 16, "intermediate_size": 64, "vocab_size": 64, "max_position_embeddings": 12,
+                    "bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1}
+    config = CLIPConfig(vision_config=vision, text_config=text, projection_dim=20, attn_implementation="eager")
+    model = randomize(CLIPModel(config), "clip")
+    halves = ("proj.weight", "proj.bias", "fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias", "projection.weight",
+              "patch_embedding.weight")
+    for key, tensor in model.named_parameters():
+        if key.endswith(halves):
+            tensor.copy_(tensor.half())
+    model.logit_scale.fill_(np.log(1 / 0.07))
+    return model
+
+
+def clip():
+    model = clip_model()
+    pixels = images("clip", 2, 32, 32)
+    values = normalized(pixels, *OPENAI)
+    ids = token_ids("clip", 4, 12, (62, 63), pad=0)
+    after_end = (ids == 63).cumsum(dim=1) > 0
+    vision = model.vision_model(values, output_hidden_states=True)
+    text = model.text_model(ids, output_hidden_states=True)
+    outputs = {"image.pooled": vision.pooler_output, "image_embeds": model.visual_projection(vision.pooler_output),
+               "text.last_hidden_state": text.last_hidden_state, "text.pooled": text.pooler_output,
+               "text_embeds": model.text_projection(text.pooler_output)}
+    outputs |= hidden_states("image", vision) | hidden_states("text", text)
+    inputs = {"pixels_u8": pixels, "pixel_values": values, "input_ids": ids,
+              "input_ids_padded_with_eos": ids.masked_fill(after_end, 63)}
+    both = {f"{x}_normalized": normalize(outputs[x], dim=-1) for x in ("image_embeds", "text_embeds")}
+    save(MODELS / "clip", inputs | outputs | both)
+
+    weights = clip_openai.from_transformers(save_model("clip", model))
+    save(MODELS / "clip_openai", weights, "model.safetensors")
+    save_config(MODELS / "clip_openai", json.loads((MODELS / "clip" / "config.json").read_text()))
+    weights = {key: value.float() for key, value in weights.items()}
+    openai = {"image_embeds": clip_openai.encode_image(weights, values, heads=4),
+              "text_embeds": clip_openai.encode_text(weights, ids, heads=4)}
+    padded = clip_openai.encode_text(weights, inputs["input_ids_padded_with_eos"], heads=4)
+    for key, value in openai.items():
+        difference = (value - outputs[key]).abs().max().item()
+        print(f"clip: OpenAI's {key} differs by {difference:.1e}")
+        assert difference < 1e-5
+    assert (padded - openai["text_embeds"]).abs().max() < 1e-5, "padding comes after the end"
+    save(MODELS / "clip_openai", openai)
+
+
+def siglip():
+    tower = {"num_hidden_layers": 2, "num_attention_heads": 4}
+    vision = tower | {"hidden_size": 24, "intermediate_size": 88, "image_size": 32, "patch_size": 8}
+    text = tower | {"hidden_size": 16, "intermediate_size": 56, "vocab_size": 64, "max_position_embeddings": 12,
+                    "projection_size": 24, "bos_token_id": 0, "eos_token_id": 1}
+    config = SiglipConfig(vision_config=vision, text_config=text, attn_implementation="eager")
+    model = randomize(SiglipModel(config), "siglip")
+    save_model("siglip", model)
+    pixels = images("siglip", 2, 32, 32)
+    values = normalized(pixels, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    ids = token_ids("siglip", 4, 12, (60, 1), pad=1)
+    ids[:, 0] = 5  # No token at the start.
+    vision = model.vision_model(values, output_hidden_states=True)
+    text = model.text_model(ids, output_hidden_states=True)
+    outputs = {"image.last_hidden_state": vision.last_hidden_state, "image_embeds": vision.pooler_output,
+               "text.last_hidden_state": text.last_hidden_state, "text_embeds": text.pooler_output}
+    outputs |= hidden_states("image", vision) | hidden_states("text", text)
+    both = {f"{x}_normalized": normalize(outputs[x], dim=-1) for x in ("image_embeds", "text_embeds")}
+    inputs = {"pixels_u8": pixels, "pixel_values": values, "input_ids": ids}
+    save(MODELS / "siglip", inputs | outputs | both)
+
+
+def bert():
+    config = BertConfig(vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+                        intermediate_size=80, max_position_embeddings=16, attn_implementation="eager")
+    model = randomize(BertModel(config), "bert")
+    save_model("bert", model)
+    ids = token_ids("bert", 5, 14, (62, 63), pad=0)
+    mask = (ids != 0).long()
+    out = model(ids, attention_mask=mask, output_hidden_states=True)
+    weights = mask.unsqueeze(-1).float()
+    mean = (out.last_hidden_state * weights).sum(dim=1) / weights.sum(dim=1)
+    hidden = {f"hidden_{i}": value for i, value in enumerate(out.hidden_states)}
+    save(MODELS / "bert", hidden | {
+        "input_ids": ids, "attention_mask": mask, "last_hidden_state": out.last_hidden_state,
+        "mean_pooled": mean, "sentence_embedding": normalize(mean, dim=-1)})
+
+
+GOLDENS = [dinov2, dinov2_registers, dinov2_swiglu, clip, siglip, bert]
 
 
 def main(wanted):
