@@ -31,7 +31,8 @@ def from_transformers(state):
         _, _, block, rest = key.split(".", 3)
         if rest.startswith("attention.attention."):
             kind = rest.rsplit(".", 1)[1]
-            parts = [state[f"encoder.layer.{block}.attention.attention.{x}.{kind}"] for x in ("query", "key", "value")]
+            stem = f"encoder.layer.{block}.attention.attention"
+            parts = [state[f"{stem}.{x}.{kind}"] for x in ("query", "key", "value")]
             out[f"blocks.{block}.attn.qkv.{kind}"] = torch.cat(parts)
             continue
         for old, new in inner.items():

@@ -89,7 +89,8 @@ def randomize(model, name):
 
 def normalized(pixels, mean, std):
     """[N, H, W, 3] in 0..255 to [N, 3, H, W]."""
-    return (pixels.permute(0, 3, 1, 2).float() / 255 - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (mean, std))
+    return (pixels.permute(0, 3, 1, 2).float() / 255 - mean) / std
 
 
 def images(name, count, height, width):
