@@ -3,6 +3,7 @@
 //! - [`Features`]: an image embedder that needs no weights and gives the same bits on every machine.
 //! - [`Pca`]: principal components, equal to scikit-learn's, signs included.
 //! - [`ExactNeighbors`]: exact nearest neighbours, Euclidean or cosine.
+//! - [`weights`]: checkpoints of pretrained models, from safetensors and PyTorch files.
 //! - [`DeviceChoice`]: which device neural embedders compute on. They need one of the features
 //!   `flex` (processor), `wgpu` (Vulkan, Metal, DirectX 12) and `cuda`, which only forward to burn;
 //!   without one burn is not built.
@@ -27,6 +28,7 @@
 //! ```
 
 pub mod features;
+pub mod weights;
 
 mod device;
 mod neighbors;
