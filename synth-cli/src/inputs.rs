@@ -7,10 +7,11 @@ use synth_core::{Error, ParameterDistribution, Seed};
 use synth_export::LoadedImage;
 
 use crate::config::{Experiment, Layers, Problems, RealSource};
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::generators::{self, BaseImages, ImageGenerator, digest};
 use crate::input_files::{InputFile, Role};
-use crate::models::{self, ImageEmbedder};
+use crate::models::{self, Chosen, ImageEmbedder};
 use crate::real::{RealImages, Refused};
 
 /// Everything that an experiment needs, ready to use.
@@ -18,6 +19,8 @@ use crate::real::{RealImages, Refused};
 pub(crate) struct Inputs {
     pub(crate) generator: Box<ImageGenerator>,
     pub(crate) embedder: Box<ImageEmbedder>,
+    /// What it computes on, for people.
+    pub(crate) device: String,
     /// The user's real images; `None` where the real set is drawn.
     pub(crate) real: Option<Vec<LoadedImage>>,
     /// Root of everything random.
@@ -36,12 +39,14 @@ const OTHER_BASES: &str = "give a folder of images, or --set base_image_dir=null
 
 impl Inputs {
     /// Opens everything; all that is missing or broken is reported at once, with the key's line.
-    pub(crate) fn open(experiment: &Experiment, layers: &Layers) -> Result<Self, Failure> {
+    pub(crate) fn open(experiment: &Experiment, layers: &Layers, context: &Context) -> Result<Self, Failure> {
         let problems = Problems::default();
         let mut fault = None;
-        let embedder = models::embedder(&experiment.embedder, None);
+        let weights = experiment.weights.as_deref().map(Path::new);
+        let embedder = context.embedder(&experiment.embedder, weights);
         let hint = models::hint(&experiment.embedder);
-        let embedder = note(embedder, "embedder", Some(hint), layers, &problems, &mut fault);
+        let key = if weights.is_some() { "weights" } else { "embedder" };
+        let embedder = note(embedder, key, Some(hint), layers, &problems, &mut fault);
         let bases = match &experiment.base_image_dir {
             Some(dir) => BaseImages::folder(Path::new(dir)),
             None => BaseImages::built_in(experiment.image_size.unwrap_or(generators::DEFAULT_SIZE_PX)),
@@ -77,9 +82,12 @@ impl Inputs {
         if let Some(fault) = fault {
             return Err(fault.into());
         }
-        let (Some(generator), Some(embedder), true) = (generator, embedder, problems.is_empty()) else {
+        let (Some(generator), Some(Chosen { embedder, device }), true) =
+            (generator, embedder, problems.is_empty())
+        else {
             return Err(layers.error(problems).into());
         };
+        let device = device.unwrap_or_else(|| "cpu".to_owned());
         let real = real.flatten().map(|real| {
             warnings.extend(real.warnings);
             real.images
@@ -89,7 +97,7 @@ impl Inputs {
             files.extend(real.iter().map(|image| InputFile::of(Role::Real, image)));
         }
         let seed = Seed::from_u64(experiment.seed.unsigned_abs());
-        Ok(Self { generator, embedder, real, seed, hashes, files, bases: description, warnings })
+        Ok(Self { generator, embedder, device, real, seed, hashes, files, bases: description, warnings })
     }
 }
 

@@ -28,10 +28,16 @@
 //! ```
 
 pub mod features;
+pub mod preprocess;
 pub mod weights;
+
+#[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
+pub mod dinov2;
 
 mod device;
 mod neighbors;
+#[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
+mod nn;
 mod projection;
 
 pub use device::DeviceChoice;

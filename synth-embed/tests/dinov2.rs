@@ -13,7 +13,7 @@ fn golden(name: &str) -> PathBuf {
 }
 
 fn tiny() -> Dinov2Params {
-    Dinov2Params::default().with_side_px(56).with_heads(2)
+    Dinov2Params::default().with_side_px(56)
 }
 
 fn load(params: &Dinov2Params, name: &str) -> Dinov2 {
@@ -81,7 +81,10 @@ fn a_checkpoint_of_another_model_is_refused_by_name() {
     assert!(matches!(error, Error::Unsupported { .. }), "{error}");
     assert!(error.to_string().contains("bert"), "names the file: {error}");
     let error = load(&tiny().with_heads(3), "dinov2");
-    assert_eq!(error.to_string(), "`num_attention_heads` must be a divisor of 16, the model's dimensions, got 3");
+    assert_eq!(
+        error.to_string(),
+        "`num_attention_heads` must be a divisor of 16, the model's dimensions, got 3"
+    );
     let error = load(&tiny().with_side_px(60), "dinov2");
     assert!(error.to_string().contains("a multiple of 14, got 60"), "{error}");
 }

@@ -14,7 +14,7 @@ use crate::args::{CompareArguments, FailOn};
 use crate::config::{did_you_mean, nearest};
 use crate::context::Context;
 use crate::failure::{Failure, Hinted};
-use crate::models;
+use crate::models::{self, Chosen};
 use crate::real::absent_warning;
 use crate::talk::{print, print_json};
 
@@ -168,9 +168,9 @@ fn comparable(
 
 fn embed_folder(path: &Path, arguments: &CompareArguments, context: &Context) -> Result<Embeddings, Failure> {
     let model = arguments.model.as_deref().unwrap_or(models::DEFAULT);
-    let embedder =
-        models::embedder(model, arguments.weights.as_deref()).hint("--model features needs no weights")?;
-    context.announce_device(model);
+    let Chosen { embedder, .. } = context
+        .embedder(model, arguments.weights.as_deref())
+        .hint("--model features needs no weights; or give theirs with --weights FILE|DIR")?;
     let folder = FolderImages::default().open(path)?;
     if let Some(warning) = absent_warning(folder.absent()) {
         context.talk.say(format!("warning: {}: {warning}", path.display()));

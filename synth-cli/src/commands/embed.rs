@@ -11,7 +11,7 @@ use synth_export::{
 use crate::args::EmbedArguments;
 use crate::context::Context;
 use crate::failure::{Failure, Hinted};
-use crate::models::{self, ImageEmbedder};
+use crate::models::{self, Chosen, ImageEmbedder};
 use crate::real::absent_warning;
 use crate::talk::{print, print_json};
 
@@ -23,9 +23,9 @@ const SKIP: &str = "--skip-bad leaves out files that cannot be used";
 
 /// Embeds the images of a folder and writes the matrix with its sidecar.
 pub(crate) fn embed(arguments: &EmbedArguments, context: &Context) -> Result<(), Failure> {
-    let embedder = models::embedder(&arguments.model, arguments.weights.as_deref())
-        .hint("--model features needs no weights")?;
-    context.announce_device(&arguments.model);
+    let Chosen { embedder, .. } = context
+        .embedder(&arguments.model, arguments.weights.as_deref())
+        .hint("--model features needs no weights; or give theirs with --weights FILE|DIR")?;
     let folder = FolderImages::default().open(&arguments.dir)?;
     if let Some(warning) = absent_warning(folder.absent()) {
         context.talk.say(format!("warning: {warning}"));

@@ -31,9 +31,8 @@ const RESULT: &str = "result";
 pub(crate) fn run(arguments: &RunArguments, context: &Context) -> Result<(), Failure> {
     let layers = Layers::read(arguments.config.as_deref(), &arguments.settings, context.seed)?;
     let experiment = layers.experiment(&generators::default_space()?)?;
-    let inputs = Inputs::open(&experiment, &layers)?;
+    let inputs = Inputs::open(&experiment, &layers, context)?;
     let root = output_dir(arguments, &layers, &experiment);
-    context.announce_device(&experiment.embedder);
     for warning in &inputs.warnings {
         context.talk.say(format!("warning: {warning}"));
     }
@@ -125,7 +124,7 @@ fn head(experiment: &Experiment, inputs: &Inputs, context: &Context) -> Result<R
     add("created_at", context.created_at());
     add("synth", env!("CARGO_PKG_VERSION").to_owned());
     add("seed", experiment.seed.to_string());
-    add("device", "cpu".to_owned());
+    add("device", inputs.device.clone());
     add("cpu", host::cpu());
     add("embedder", inputs.embedder.identity().to_string());
     add("base_images", inputs.bases.clone());

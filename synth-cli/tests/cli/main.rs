@@ -7,6 +7,8 @@ mod crash;
 mod damage;
 mod faults;
 mod inputs;
+#[cfg(feature = "flex")]
+mod neural;
 mod own_images;
 mod runs;
 mod support;

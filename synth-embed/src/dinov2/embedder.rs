@@ -36,8 +36,8 @@ pub struct Dinov2Params {
     pub side_px: u32,
     /// Which tokens make a row.
     pub output: Output,
-    /// Number of attention heads; `None` for one for every 64 dimensions, as in every published
-    /// checkpoint.
+    /// Number of attention heads; `None` for what the `config.json` beside the weights says, else one
+    /// for every 64 dimensions, as in every published checkpoint.
     pub heads: Option<usize>,
 }
 
@@ -71,6 +71,12 @@ struct Pooled {
     of: Architecture,
     grid: [usize; 2],
     output: Output,
+}
+
+/// The part of `config.json` that the shapes leave open.
+#[derive(Debug, Deserialize)]
+struct Config {
+    num_attention_heads: Option<usize>,
 }
 
 impl Dinov2Params {
@@ -114,8 +120,10 @@ impl Dinov2Params {
         let loader = Loader::new(&checkpoint)
             .with_layout(|name| layout.source(name))
             .ignoring(|name| name.ends_with("mask_token"));
+        let config: Option<Config> = nn::config::beside(checkpoint.path())?;
+        let heads = self.heads.or(config.and_then(|config| config.num_attention_heads));
         let loaded = loader.load(|weights: &mut Weights<'_>| {
-            let of = Architecture::of(weights, self.heads)?;
+            let of = Architecture::of(weights, heads)?;
             let network = Network::load(weights, layout, of, grid, device)?;
             Ok(Pooled { network, of, grid, output: self.output })
         })?;

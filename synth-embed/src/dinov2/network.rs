@@ -3,7 +3,7 @@ use synth_core::{Error, Result};
 
 use super::layout::Layout;
 use crate::nn::load::{self, Blocks};
-use crate::nn::{Activation, Block, LayerNorm, Linear, NormOrder, Threads};
+use crate::nn::{Activation, Block, LayerNorm, Linear, Threads};
 use crate::weights::Weights;
 
 /// Side of a patch, px.
@@ -50,7 +50,9 @@ impl Architecture {
     pub(super) fn of(weights: &Weights<'_>, heads: Option<usize>) -> Result<Self> {
         let positions = weights.shape("positions");
         let (dim, trained) = match positions.as_deref() {
-            Some([1, rows, dim]) if *rows > 1 && (rows - 1).isqrt().pow(2) == rows - 1 => (*dim, (rows - 1).isqrt()),
+            Some([1, rows, dim]) if *rows > 1 && (rows - 1).isqrt().pow(2) == rows - 1 => {
+                (*dim, (rows - 1).isqrt())
+            }
             _ => return Err(unlike("positions", positions)),
         };
         let gated = weights.has("blocks.0.gated.down.weight");
@@ -69,7 +71,15 @@ impl Architecture {
         }
         let has_block = |at: &usize| weights.has(&format!("blocks.{at}.norm1.weight"));
         let registers = weights.shape("registers").and_then(|shape| shape.get(1).copied()).unwrap_or(0);
-        Ok(Self { dim, layers: (0..).take_while(has_block).count(), heads, hidden, gated, registers, trained })
+        Ok(Self {
+            dim,
+            layers: (0..).take_while(has_block).count(),
+            heads,
+            hidden,
+            gated,
+            registers,
+            trained,
+        })
     }
 }
 
@@ -108,8 +118,6 @@ impl Network {
             hidden: of.hidden,
             activation: (!of.gated).then_some(Activation::Gelu),
             scaled: true,
-            causal: false,
-            order: NormOrder::Before,
             epsilon: EPSILON,
         };
         Ok(Self {

@@ -35,7 +35,8 @@ fn check(name: &str, device: &Device, tolerance: f32) {
             .chunks(height * width * 3)
             .flat_map(|image| patches(&normalised(image), [height, width]))
             .collect();
-        let input = || Tensor::from_data(TensorData::new(input.clone(), [batch, rows, 3 * PATCH * PATCH]), device);
+        let input =
+            || Tensor::from_data(TensorData::new(input.clone(), [batch, rows, 3 * PATCH * PATCH]), device);
         for threads in [Threads::One, Threads::All] {
             golden.assert_close(&format!("{side}.embeddings"), network.tokens(input(), threads), tolerance);
             let tokens = network.forward(input(), threads);
@@ -48,7 +49,8 @@ fn check(name: &str, device: &Device, tolerance: f32) {
 
 fn normalised(image: &[u8]) -> Vec<f32> {
     let (mean, std) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
-    let channel = |c: usize| image.iter().skip(c).step_by(3).map(move |v| (f32::from(*v) / 255.0 - mean[c]) / std[c]);
+    let channel =
+        |c: usize| image.iter().skip(c).step_by(3).map(move |v| (f32::from(*v) / 255.0 - mean[c]) / std[c]);
     (0..3).flat_map(channel).collect()
 }
 
@@ -73,7 +75,9 @@ fn every_layout_and_grid_equals_its_reference() {
 fn every_layout_and_grid_equals_its_reference_on_wgpu() {
     match crate::DeviceChoice::Wgpu.resolve() {
         Ok(resolved) => ALL.iter().for_each(|name| check(name, &resolved.device, 1e-3)),
-        Err(error) if std::env::var("SYNTH_REQUIRE_WGPU").is_ok_and(|value| value == "1") => panic!("{error}"),
+        Err(error) if std::env::var("SYNTH_REQUIRE_WGPU").is_ok_and(|value| value == "1") => {
+            panic!("{error}")
+        }
         Err(error) => eprintln!("skipped: {error}"),
     }
 }

@@ -14,8 +14,6 @@ pub(crate) struct Attention {
     pub(crate) output: Linear,
     /// How many heads share `dim`.
     pub(crate) heads: usize,
-    /// Each row sees itself and earlier rows only.
-    pub(crate) causal: bool,
 }
 
 impl Attention {
@@ -29,7 +27,7 @@ impl Attention {
     fn gather(&self, qkv: Tensor<3>, threads: Threads) -> Tensor<3> {
         #[cfg(feature = "flex")]
         if super::flex::is_on_flex(&qkv) {
-            return super::flex::attention(qkv, self.heads, self.causal, threads);
+            return super::flex::attention(qkv, self.heads, threads);
         }
         let _ = threads;
         let [batch, rows, width] = qkv.dims();
@@ -38,8 +36,7 @@ impl Attention {
             let part = qkv.clone().narrow(2, at * dim, dim);
             part.reshape([batch, rows, self.heads, head_dim]).swap_dims(1, 2)
         };
-        let options =
-            AttentionModuleOptions { scale: Some(1.0), softcap: None, is_causal: self.causal };
+        let options = AttentionModuleOptions { scale: Some(1.0), softcap: None, is_causal: false };
         let gathered = module::attention(part(0), part(1), part(2), None, None, options);
         gathered.swap_dims(1, 2).reshape([batch, rows, dim])
     }

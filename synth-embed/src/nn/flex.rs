@@ -31,12 +31,7 @@ pub(super) fn linear(
     tensor(y, [batch, rows, outputs])
 }
 
-pub(super) fn linear_add(
-    residual: Tensor<3>,
-    x: Tensor<3>,
-    layer: &Linear,
-    threads: Threads,
-) -> Tensor<3> {
+pub(super) fn linear_add(residual: Tensor<3>, x: Tensor<3>, layer: &Linear, threads: Threads) -> Tensor<3> {
     let [batch, rows, outputs] = residual.dims();
     let (x, weight, bias) = (dense(x), dense(layer.weight.clone()), dense(layer.bias.clone()));
     let mut y = dense(residual);
@@ -48,13 +43,13 @@ pub(super) fn linear_add(
     Tensor::from_primitive::<Flex>(y)
 }
 
-pub(super) fn attention(qkv: Tensor<3>, heads: usize, causal: bool, threads: Threads) -> Tensor<3> {
+pub(super) fn attention(qkv: Tensor<3>, heads: usize, threads: Threads) -> Tensor<3> {
     let [batch, rows, width] = qkv.dims();
     let dim = width / 3;
     let qkv = dense(qkv);
     let mut y = vec![0.0; batch * rows * dim];
     for (qkv, y) in items(values(&qkv), batch).zip(y.chunks_mut(rows * dim)) {
-        cpu::attend(qkv, y, cpu::Heads { rows, heads, dim, causal }, threads);
+        cpu::attend(qkv, y, cpu::Heads { rows, heads, dim }, threads);
     }
     tensor(y, [batch, rows, dim])
 }
@@ -70,7 +65,8 @@ pub(super) fn gated(x: Tensor<3>, threads: Threads) -> Tensor<3> {
 /// The tensor's own memory if its values lie in order and fill it, else a copy that is so.
 fn dense<const D: usize>(x: Tensor<D>) -> FlexTensor {
     let x = x.try_into_primitive::<Flex>().expect("a float tensor on flex");
-    if x.is_contiguous() && x.layout().start_offset() == 0 && x.bytes().len() == x.layout().num_elements() * 4 {
+    if x.is_contiguous() && x.layout().start_offset() == 0 && x.bytes().len() == x.layout().num_elements() * 4
+    {
         return x;
     }
     x.to_contiguous()

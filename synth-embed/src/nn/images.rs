@@ -65,7 +65,8 @@ fn one_by_one(
         let pixels = prepared(preprocessing, std::slice::from_ref(item))?;
         values(network.forward(&pixels, 1, device, threads))
     };
-    let first: Vec<Vec<f32>> = side_by_side.par_iter().map(|item| row(item, Threads::One)).collect::<Result<_>>()?;
+    let first: Vec<Vec<f32>> =
+        side_by_side.par_iter().map(|item| row(item, Threads::One)).collect::<Result<_>>()?;
     let last: Vec<Vec<f32>> = rest.iter().map(|item| row(item, Threads::All)).collect::<Result<_>>()?;
     Ok([first.concat(), last.concat()].concat())
 }

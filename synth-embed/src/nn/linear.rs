@@ -56,7 +56,12 @@ impl Linear {
     }
 
     /// `[batch, rows, inputs]` to `[batch, rows, outputs]`.
-    pub(crate) fn forward(&self, x: Tensor<3>, activation: Option<Activation>, threads: Threads) -> Tensor<3> {
+    pub(crate) fn forward(
+        &self,
+        x: Tensor<3>,
+        activation: Option<Activation>,
+        threads: Threads,
+    ) -> Tensor<3> {
         #[cfg(feature = "flex")]
         if super::flex::is_on_flex(&x) {
             return super::flex::linear(x, self, activation, threads);

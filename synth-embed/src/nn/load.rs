@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use synth_core::Result;
 
 use super::linear::LinearValues;
-use super::{Activation, Attention, Block, LayerNorm, Mlp, NormOrder};
+use super::{Activation, Attention, Block, LayerNorm, Mlp};
 use crate::weights::Weights;
 
 /// The values of a tensor, row by row.
@@ -26,16 +26,6 @@ pub(crate) fn linear(weights: &mut Weights<'_>, name: &str, shape: &[usize]) -> 
         weight: values(weights, &format!("{name}.weight"), shape)?,
         bias: values(weights, &format!("{name}.bias"), &shape[..1])?,
     })
-}
-
-/// `name.weight` alone; the bias is 0.
-pub(crate) fn linear_without_bias(
-    weights: &mut Weights<'_>,
-    name: &str,
-    shape: &[usize],
-) -> Result<LinearValues> {
-    let weight = values(weights, &format!("{name}.weight"), shape)?;
-    Ok(LinearValues { weight, bias: vec![0.0; shape[0]] })
 }
 
 /// `name.weight` and `name.bias`, both `[dim]`.
@@ -62,8 +52,6 @@ pub(crate) struct Blocks {
     pub(crate) activation: Option<Activation>,
     /// Whether what attention and MLP add is scaled, by `scale1` and `scale2`.
     pub(crate) scaled: bool,
-    pub(crate) causal: bool,
-    pub(crate) order: NormOrder,
     pub(crate) epsilon: f64,
 }
 
@@ -91,18 +79,12 @@ impl Blocks {
         let (up, down) = (up.on(device), down.on(device));
         Ok(Block {
             norm1: layer_norm(weights, &name("norm1"), dim, self.epsilon, device)?,
-            attention: Attention {
-                qkv: qkv.on(device),
-                output: output.on(device),
-                heads,
-                causal: self.causal,
-            },
+            attention: Attention { qkv: qkv.on(device), output: output.on(device), heads },
             norm2: layer_norm(weights, &name("norm2"), dim, self.epsilon, device)?,
             mlp: match self.activation {
                 Some(activation) => Mlp::Plain { up, activation, down },
                 None => Mlp::SwiGlu { up, down },
             },
-            order: self.order,
         })
     }
 }

@@ -7,6 +7,7 @@
 mod activation;
 mod attention;
 mod block;
+pub(crate) mod config;
 mod images;
 mod linear;
 pub(crate) mod load;
@@ -24,7 +25,7 @@ mod flex;
 
 pub(crate) use activation::Activation;
 pub(crate) use attention::Attention;
-pub(crate) use block::{Block, Mlp, NormOrder};
+pub(crate) use block::{Block, Mlp};
 pub(crate) use images::{ImageNetwork, embed_images};
 pub(crate) use linear::Linear;
 pub(crate) use names::{Names, QkvNames};
@@ -46,8 +47,12 @@ pub(crate) enum Threads {
 /// row by row.
 pub(crate) fn patches(pixels: &[f32], [height, width]: [usize; 2], side: usize) -> Vec<f32> {
     let mut patches = Vec::with_capacity(pixels.len());
-    for (top, left) in (0..height / side).flat_map(|row| (0..width / side).map(move |column| (row * side, column * side))) {
-        for line in (0..3).flat_map(|channel| (0..side).map(move |y| (channel * height + top + y) * width + left)) {
+    for (top, left) in
+        (0..height / side).flat_map(|row| (0..width / side).map(move |column| (row * side, column * side)))
+    {
+        for line in
+            (0..3).flat_map(|channel| (0..side).map(move |y| (channel * height + top + y) * width + left))
+        {
             patches.extend_from_slice(&pixels[line..line + side]);
         }
     }

@@ -22,8 +22,6 @@ pub(crate) enum QkvNames {
     Apart([&'static str; 3]),
     /// In one of this name and `.weight`, `[3 dim, dim]`, or `.bias`.
     Joined(&'static str),
-    /// The same with `_weight` and `_bias`, as torch's `MultiheadAttention` has it.
-    JoinedByTorch(&'static str),
 }
 
 impl Names {
@@ -40,7 +38,6 @@ impl Names {
         match self.qkv {
             QkvNames::Apart(three) => Source::stacked(three.map(|layer| format!("{block}.{layer}.{kind}"))),
             QkvNames::Joined(layer) => Source::tensor(format!("{block}.{layer}.{kind}")),
-            QkvNames::JoinedByTorch(layer) => Source::tensor(format!("{block}.{layer}_{kind}")),
         }
     }
 }
@@ -74,7 +71,7 @@ mod tests {
         assert_eq!(names.source("blocks.7.scale1"), tensor("encoder.layer.7.ls1.gamma"));
         let three = ["q", "k", "v"].map(|layer| format!("encoder.layer.7.{layer}.bias"));
         assert_eq!(names.source("blocks.7.attention.qkv.bias"), Source::stacked(three));
-        let torch = Names { qkv: QkvNames::JoinedByTorch("attn.in_proj"), ..names };
-        assert_eq!(torch.source("blocks.7.attention.qkv.bias"), tensor("encoder.layer.7.attn.in_proj_bias"));
+        let joined = Names { qkv: QkvNames::Joined("attn.qkv"), ..names };
+        assert_eq!(joined.source("blocks.7.attention.qkv.bias"), tensor("encoder.layer.7.attn.qkv.bias"));
     }
 }

@@ -22,7 +22,8 @@ impl Resampling {
         if [rows, columns] == [trained, trained] {
             return table.to_vec();
         }
-        let across: Vec<Vec<f32>> = table.chunks(trained * dim).map(|row| self.along(row, columns, dim)).collect();
+        let across: Vec<Vec<f32>> =
+            table.chunks(trained * dim).map(|row| self.along(row, columns, dim)).collect();
         self.along(&across.concat(), rows, columns * dim)
     }
 
@@ -33,9 +34,11 @@ impl Resampling {
         let mut out = Vec::with_capacity(n * width);
         for at in 0..n {
             let centre = step * (at as f64 + 0.5);
-            let taps = if self.antialias { wide_taps(centre, step, trained) } else { four_taps(centre, trained) };
+            let taps =
+                if self.antialias { wide_taps(centre, step, trained) } else { four_taps(centre, trained) };
             out.extend((0..width).map(|column| {
-                taps.iter().map(|(row, share)| share * f64::from(values[row * width + column])).sum::<f64>() as f32
+                taps.iter().map(|(row, share)| share * f64::from(values[row * width + column])).sum::<f64>()
+                    as f32
             }));
         }
         out

@@ -11,8 +11,6 @@ const CHUNK: usize = 1 << 14;
 pub(in crate::nn) fn activate(activation: Activation, values: &mut [f32], threads: Threads) {
     let each = |values: &mut [f32]| match activation {
         Activation::Gelu => map(values, gelu),
-        Activation::GeluTanh => map(values, gelu_tanh),
-        Activation::QuickGelu => map(values, |x| x * sigmoid(1.702 * x)),
     };
     match threads {
         Threads::One => each(values),
@@ -46,18 +44,11 @@ pub(in crate::nn) fn gate(x: &[f32], out: &mut [f32], width: usize, threads: Thr
     }
 }
 
-/// exp(x − max)/Σ of each row of a square matrix; where `causal`, of the values up to the diagonal,
-/// and 0 beyond it.
-pub(super) fn softmax_rows(scores: &mut [f32], rows: usize, causal: bool) {
+/// exp(x − max)/Σ of each row of `width` values.
+pub(super) fn softmax_rows(scores: &mut [f32], width: usize) {
     pulp::Arch::new().dispatch(
         #[inline(always)]
-        || {
-            for (at, row) in scores.chunks_mut(rows).enumerate() {
-                let (seen, unseen) = row.split_at_mut(if causal { at + 1 } else { rows });
-                softmax(seen);
-                unseen.fill(0.0);
-            }
-        },
+        || scores.chunks_mut(width).for_each(softmax),
     );
 }
 
@@ -96,13 +87,6 @@ fn gelu(x: f32) -> f32 {
     0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2))
 }
 
-/// x/2 (1 + tanh √(2/π)(x + 0.044715 x³)).
-#[inline(always)]
-fn gelu_tanh(x: f32) -> f32 {
-    const SQRT_8_OVER_PI: f32 = 1.595_769_1;
-    x * sigmoid(SQRT_8_OVER_PI * (x + 0.044_715 * x * x * x))
-}
-
 #[inline(always)]
 fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
@@ -112,20 +96,24 @@ fn sigmoid(x: f32) -> f32 {
 /// arithmetic, 2e-8 (linearised least squares, reweighted; 4,000 Chebyshev nodes).
 #[inline(always)]
 fn erf(x: f32) -> f32 {
-    const P: [f32; 6] =
-        [1.128_379_1, 0.190_402_5, 0.052_748_2, 3.765_445_5e-3, 2.848_786_9e-4, 2.050_116_6e-6];
-    const Q: [f32; 6] =
-        [1.0, 0.502_072_56, 0.114_107_47, 0.014_968_876, 1.162_493_4e-3, 3.809_180_6e-5];
+    const P: [f32; 6] = [
+        std::f32::consts::FRAC_2_SQRT_PI,
+        0.190_402_5,
+        0.052_748_2,
+        3.765_445_5e-3,
+        2.848_786_9e-4,
+        2.050_116_6e-6,
+    ];
+    const Q: [f32; 6] = [1.0, 0.502_072_6, 0.114_107_47, 0.014_968_876, 1.162_493_4e-3, 3.809_180_6e-5];
     let x = x.clamp(-3.92, 3.92);
     x * polynomial(&P, x * x) / polynomial(&Q, x * x)
 }
 
-/// eˣ = 2ᵏ eʳ with |r| ≤ ln 2/2; 0 below -87, the largest power of two's neighbourhood above 88.
+/// eˣ = 2ᵏ eʳ with |r| ≤ ln 2/2, of x clamped to [−87, 88], where 2ᵏ is a normal number.
 #[inline(always)]
 fn exp(x: f32) -> f32 {
     // 1/k!, and ln 2 in two parts, the first exact in 16 bits (Cody and Waite 1980).
-    const TAYLOR: [f32; 8] =
-        [1.0, 1.0, 0.5, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0, 1.0 / 720.0, 1.0 / 5040.0];
+    const TAYLOR: [f32; 8] = [1.0, 1.0, 0.5, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0, 1.0 / 720.0, 1.0 / 5040.0];
     const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
     // Adding it rounds to a whole number, which is then in the low bits.
     const ROUND: f32 = 12_582_912.0;
@@ -168,14 +156,9 @@ mod tests {
     }
 
     #[test]
-    fn activations_are_those_of_the_papers() {
+    fn gelu_is_that_of_the_paper() {
         let gelu = |x: f64| 0.5 * x * (1.0 + libm::erf(x / 2.0_f64.sqrt()));
         assert!(error(activated(Activation::Gelu), gelu) < 3e-7);
-        let inner = |x: f64| (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
-        let tanh = |x: f64| 0.5 * x * (1.0 + libm::tanh(inner(x)));
-        assert!(error(activated(Activation::GeluTanh), tanh) < 3e-7);
-        let quick = |x: f64| x / (1.0 + libm::exp(-1.702 * x));
-        assert!(error(activated(Activation::QuickGelu), quick) < 3e-7);
     }
 
     #[test]
@@ -193,16 +176,12 @@ mod tests {
     fn rows_of_a_softmax_sum_to_one() {
         let rows = 37;
         let scores: Vec<f32> = (0..rows * rows).map(|at| ((at * 7919) % 1000) as f32 / 50.0).collect();
-        for causal in [false, true] {
-            let mut shares = scores.clone();
-            softmax_rows(&mut shares, rows, causal);
-            for (at, (row, scores)) in shares.chunks(rows).zip(scores.chunks(rows)).enumerate() {
-                let seen = if causal { at + 1 } else { rows };
-                let total: f64 = scores[..seen].iter().map(|x| libm::exp(f64::from(*x))).sum();
-                for (share, score) in row.iter().zip(&scores[..seen]) {
-                    assert!((f64::from(*share) - libm::exp(f64::from(*score)) / total).abs() < 1e-6);
-                }
-                assert!(row[seen..].iter().all(|share| *share == 0.0));
+        let mut shares = scores.clone();
+        softmax_rows(&mut shares, rows);
+        for (row, scores) in shares.chunks(rows).zip(scores.chunks(rows)) {
+            let total: f64 = scores.iter().map(|x| libm::exp(f64::from(*x))).sum();
+            for (share, score) in row.iter().zip(scores) {
+                assert!((f64::from(*share) - libm::exp(f64::from(*score)) / total).abs() < 1e-6);
             }
         }
     }

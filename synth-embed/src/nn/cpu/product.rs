@@ -19,7 +19,8 @@ impl<'a> Matrix<'a> {
     }
 
     fn is_within(&self) -> bool {
-        let last = self.rows.saturating_sub(1) * self.row_step + self.columns.saturating_sub(1) * self.column_step;
+        let last =
+            self.rows.saturating_sub(1) * self.row_step + self.columns.saturating_sub(1) * self.column_step;
         self.rows == 0 || self.columns == 0 || last < self.values.len()
     }
 }
