@@ -22,8 +22,7 @@
 //!   ignores it; that is as a kill, the next start goes on.
 //! - Where a file system has no locks, two processes are not kept apart. Elsewhere than on Unix they
 //!   are not in the moment in which one removes its working folder (`shards/`, `E.npy.partial/`).
-//! - JPEG orientation tags are not applied, colour profiles are ignored, of several frames or pages the
-//!   first is read.
+//! - Colour profiles are ignored, of several frames or pages the first is read.
 
 mod atomic;
 mod dataset;
