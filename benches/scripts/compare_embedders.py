@@ -19,7 +19,8 @@ The bench program is called as
     PATH --model dinov2_vits14 --batch 8 --threads 2 --seconds 2
 
 and prints {"model": "dinov2_vits14", "batch": 8, "images_per_second": 11.9} as a line of JSON, with
-"images_per_cpu_second" where it counts that. Models: dinov2_vits14, dinov2_vitb14, efficientnet_lite0.
+"images_per_cpu_second" where it counts that. benches' `embedder_bench` is such a program for the two DINOv2:
+`--models dinov2_vits14 dinov2_vitb14`.
 
 ONNX Runtime gets what was fastest of the exports tried: for DINOv2 torch's tracing exporter, for
 EfficientNet-Lite0 the newer one, the graph optimised by the session itself; onnxruntime.transformers'

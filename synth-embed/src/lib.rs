@@ -3,7 +3,8 @@
 //! - [`Features`]: an image embedder that needs no weights and gives the same bits on every machine.
 //! - [`Pca`]: principal components, equal to scikit-learn's, signs included.
 //! - [`ExactNeighbors`]: exact nearest neighbours, Euclidean or cosine.
-//! - [`weights`]: checkpoints of pretrained models, from safetensors and PyTorch files.
+//! - [`weights`]: checkpoints of pretrained models, from safetensors and PyTorch files,
+//!   and with the feature `hub` from the Hugging Face hub.
 //! - [`DeviceChoice`]: which device neural embedders compute on. They need one of the features
 //!   `flex` (processor), `wgpu` (Vulkan, Metal, DirectX 12) and `cuda`, which only forward to burn;
 //!   without one burn is not built.
