@@ -51,6 +51,22 @@ fn one_set_of_weights_is_one_identity_in_both_layouts_but_for_the_positions() {
 }
 
 #[test]
+fn the_configuration_of_another_model_is_not_believed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("model.safetensors");
+    std::fs::copy(golden("dinov2").join("model.safetensors"), &path).expect("copied");
+    let load = || tiny().load(folder.path(), &Device::flex()).map(|model| model.dim());
+    std::fs::write(folder.path().join("config.json"), "{\"hidden_size\": 384, \"num_attention_heads\": 4}")
+        .expect("written");
+    let error = load().expect_err("16 dimensions").to_string();
+    assert!(error.starts_with("`hidden_size` must be 16, as in the weights"), "{error}");
+    std::fs::write(folder.path().join("config.json"), "{\"num_attention_heads\": 4}").expect("written");
+    assert_eq!(load().expect("loads"), 16);
+    std::fs::write(folder.path().join("config.json"), "{").expect("written");
+    assert!(load().expect_err("torn").to_string().contains("config.json"));
+}
+
+#[test]
 fn outputs_are_parts_of_one_another() {
     let images = images();
     let images: Vec<&DynamicImage> = images.iter().collect();

@@ -77,6 +77,7 @@ struct Pooled {
 #[derive(Debug, Deserialize)]
 struct Config {
     num_attention_heads: Option<usize>,
+    hidden_size: Option<usize>,
 }
 
 impl Dinov2Params {
@@ -121,9 +122,13 @@ impl Dinov2Params {
             .with_layout(|name| layout.source(name))
             .ignoring(|name| name.ends_with("mask_token"));
         let config: Option<Config> = nn::config::beside(checkpoint.path())?;
-        let heads = self.heads.or(config.and_then(|config| config.num_attention_heads));
+        let heads = self.heads.or(config.as_ref().and_then(|config| config.num_attention_heads));
         let loaded = loader.load(|weights: &mut Weights<'_>| {
             let of = Architecture::of(weights, heads)?;
+            if let Some(other) = config.and_then(|config| config.hidden_size).filter(|dim| *dim != of.dim) {
+                let expected = format!("{}, as in the weights: is `config.json` another model's?", of.dim);
+                return Err(Error::invalid("hidden_size", expected, other));
+            }
             let network = Network::load(weights, layout, of, grid, device)?;
             Ok(Pooled { network, of, grid, output: self.output })
         })?;
