@@ -74,6 +74,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) axes: &'a Axes,
     pub(crate) similarity: Similarity<'a>,
     pub(crate) hyper: Hyperprior,
+    /// The divergence that a perfect generator exceeds in one of twenty real sets.
+    pub(crate) perfect: f64,
     /// Fold of each real group.
     pub(crate) folds: &'a [usize],
     pub(crate) seed: Seed,
@@ -127,7 +129,7 @@ impl Frame<'_> {
         candidates.extend(earlier.chosen.iter().filter(|c| !is_finalist(c)).cloned());
         let mut judged: Vec<Judged> =
             candidates.iter().map(|candidate| self.judge(&surrogate, real, candidate)).collect();
-        let at = choose(&judged, &real.members);
+        let at = choose(&judged, &real.members, self.perfect);
         let learned = Learned { surrogate, summaries, likelihood, weights, correlation };
         let (first, judged_first) = (candidates.swap_remove(at), judged.swap_remove(at));
         let finalists: Vec<Measured> = earlier
@@ -135,10 +137,10 @@ impl Frame<'_> {
             .iter()
             .map(|finalist| Measured::of(&learned.surrogate, real, finalist.drawn.clone()))
             .collect();
-        let Some(winner) = best_measured(&finalists, &real.members) else {
+        let Some(winner) = best_measured(&finalists) else {
             return Ok(self.fitted(learned, real, first, judged_first));
         };
-        let contested = finalists[winner].is_beaten_by(&judged_first, &real.members);
+        let contested = finalists[winner].is_beaten_by(&judged_first, &real.members, self.perfect);
         let chosen = earlier.finalists[winner].candidate.clone();
         let judged = self.judge(&learned.surrogate, real, &chosen);
         let record = |(measured, finalist): (&Measured, &Finalist)| {

@@ -50,6 +50,11 @@ impl History {
         }
     }
 
+    /// The divergence that a perfect generator exceeds in one of twenty real sets.
+    pub(crate) fn perfect(&self) -> f64 {
+        self.null.last().map_or(0.0, |(_, value)| *value)
+    }
+
     /// Sets with at least one sample.
     pub(crate) fn measured(&self) -> usize {
         self.trials.iter().filter(|(_, trial)| trial.samples > 0).count()

@@ -184,6 +184,7 @@ impl Calibration {
             axes: &self.axes,
             similarity: Similarity::of(&*self.divergence, &self.real.embeddings),
             hyper: Hyperprior::default(),
+            perfect: self.history.perfect(),
             folds: &self.folds,
             seed: self.seed,
         }
