@@ -4,11 +4,9 @@ use std::fmt::Write;
 use std::path::Path;
 
 use serde::Serialize;
-use synth_core::{
-    Error, Marginal, ParameterDistribution, ParameterSpace, Result, StepFile, Trial, TrialStatus,
-};
+use synth_core::{Error, ParameterSpace, Result, StepFile, Trial, TrialStatus};
 use synth_export::{RunDirectory, json_file};
-use synth_optimize::calibrate::CalibrationResult;
+use synth_optimize::calibrate::{CalibrationResult, FitMethod, MarginalCurve, StopReason};
 
 use crate::config::{CalibratedFile, Experiment};
 use crate::inputs::Inputs;
@@ -55,7 +53,12 @@ fn trials(run: &RunDirectory) -> Result<Vec<Trial>> {
         trials.extend(stored.scores.record.trials.into_iter().map(|trial| {
             let (value, std_error) =
                 trial.divergence.map_or((None, None), |found| (Some(found.value), found.std_error));
-            let status = if value.is_some() { TrialStatus::Ok } else { TrialStatus::Failed };
+            let status = match value {
+                Some(_) => TrialStatus::Ok,
+                // Too few samples for a value of its own are no failure.
+                None if trial.samples > 0 => TrialStatus::Pending,
+                None => TrialStatus::Failed,
+            };
             Trial { params: trial.params, value, std_error, mean_embedding: None, status }
         }));
     }
@@ -89,11 +92,17 @@ pub(crate) fn summary(experiment: &Experiment, result: &CalibrationResult, root:
         "real set: {} samples in {} independent groups",
         result.verdict.samples, result.verdict.groups
     ));
-    line("calibrated distribution:".to_owned());
-    for parameter in experiment.param_bounds.parameters() {
-        if let Some(marginal) = marginal(&result.distribution, &parameter.name) {
-            line(format!("  {:18} {}", parameter.name, describe(marginal)));
-        }
+    line(format!("stopped {}", ending(result)));
+    line(format!("distribution {}", origin(result)));
+    if let Some(measured) = &result.measured {
+        let found = &measured.divergence;
+        let error = found.std_error.map(|error| format!(" ± {error:.5}")).unwrap_or_default();
+        line(format!("measured on {} samples drawn from it: {:.5}{error}", measured.samples, found.value));
+    }
+    line("calibrated distribution, mean and standard deviation inside the bounds:".to_owned());
+    for marginal in &result.marginals {
+        let (parameter, described) = describe(marginal);
+        line(format!("  {parameter:18} {described}"));
     }
     for note in &result.notes {
         line(format!("note: {note}"));
@@ -104,23 +113,38 @@ pub(crate) fn summary(experiment: &Experiment, result: &CalibrationResult, root:
     text
 }
 
-fn marginal<'a>(distribution: &'a ParameterDistribution, name: &str) -> Option<&'a Marginal> {
-    match distribution {
-        ParameterDistribution::Independent { marginals }
-        | ParameterDistribution::Copula { marginals, .. } => marginals.get(name),
-        _ => None,
-    }
+/// Why the calibration ended, as `after iteration 7: …`.
+pub(crate) fn ending(result: &CalibrationResult) -> String {
+    let why = match result.stop {
+        StopReason::IterationLimit => "the limit was reached; the last iterations are kept for measuring the result",
+        StopReason::Plateau => "the divergence no longer fell by more than its standard error",
+        StopReason::Threshold => "the upper 95 % bound of the divergence fell below `convergence_threshold`",
+        StopReason::Exhausted => "every parameter set of the space was measured",
+    };
+    format!("after iteration {}: {why}", result.iterations.saturating_sub(1))
 }
 
-fn describe(marginal: &Marginal) -> String {
+/// Where the calibrated distribution comes from, as `found in iteration 5 by …`.
+pub(crate) fn origin(result: &CalibrationResult) -> String {
+    let how = match result.method {
+        FitMethod::Likelihood => "by the likelihood of the real samples",
+        FitMethod::MeanEmbedding => {
+            "by its mean embedding: clearly nearer to the real samples than the likelihood's"
+        }
+        FitMethod::Uniform => "to be the uniform prior: nothing fitted is nearer to the real samples",
+    };
+    format!("found in iteration {} {how}", result.found_in)
+}
+
+fn describe(marginal: &MarginalCurve) -> (&str, String) {
     match marginal {
-        Marginal::Normal { mean, std } => format!("mean {mean:.3}, std {std:.3}"),
-        Marginal::Uniform { low, high } => format!("uniform in [{low:.3}, {high:.3}]"),
-        Marginal::Constant { value } => value.to_string(),
-        Marginal::Categorical(shares) => {
+        MarginalCurve::Numeric { parameter, mean, std, .. } => {
+            (parameter, format!("mean {mean:.3}, std {std:.3}"))
+        }
+        MarginalCurve::Categorical { parameter, choices, probability, .. } => {
             let shares: Vec<String> =
-                shares.iter().map(|(name, share)| format!("{name} {share:.2}")).collect();
-            shares.join(", ")
+                choices.iter().zip(probability).map(|(name, share)| format!("{name} {share:.2}")).collect();
+            (parameter, shares.join(", "))
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use synth_core::{Domain, Marginal as Distribution, ParameterDistribution, ParameterSpace, ParameterValue};
-use synth_optimize::calibrate::{CalibrationResult, Conclusion, IterationRecord, MarginalCurve, StopReason};
+use synth_optimize::calibrate::{CalibrationResult, Conclusion, IterationRecord, MarginalCurve, RankedSet};
+
+use crate::artifacts::{ending, origin};
 
 use super::data::{
     Band, Convergence, Marginal, MarginalShape, PointSet, ReportData, Strip, Table, Tone, VerdictText,
@@ -43,6 +45,7 @@ pub(crate) fn assemble(view: RunView<'_>) -> ReportData {
     let result = view.result;
     let mut facts = view.facts;
     facts.push(("Ended".to_owned(), ending(result)));
+    facts.push(("Distribution".to_owned(), origin(result)));
     ReportData {
         experiment: view.experiment.to_owned(),
         created_at: view.created_at.to_owned(),
@@ -59,16 +62,6 @@ pub(crate) fn assemble(view: RunView<'_>) -> ReportData {
         misses: misses(result, &view.real_files),
         next_steps: next_steps(view.generator),
     }
-}
-
-fn ending(result: &CalibrationResult) -> String {
-    let why = match result.stop {
-        StopReason::IterationLimit => "all planned iterations were made",
-        StopReason::Plateau => "the divergence no longer fell by more than its standard error",
-        StopReason::Threshold => "the upper 95 % bound of the divergence fell below `convergence_threshold`",
-        StopReason::Exhausted => "every parameter set of the space was measured",
-    };
-    format!("after iteration {}: {why}", result.iterations.saturating_sub(1))
 }
 
 fn verdict(result: &CalibrationResult) -> VerdictText {
@@ -127,6 +120,13 @@ fn figures(result: &CalibrationResult) -> Vec<[String; 3]> {
     let estimate = |e: &synth_core::Estimate| with_error(e.value, e.std_error);
     add("Calibrated, MMD²", estimate(&result.calibrated), "cross-validated over groups of the real set");
     add("Uniform prior, MMD²", estimate(&result.uniform), "the same before calibration");
+    if let Some(measured) = &result.measured {
+        let meaning = format!(
+            "{} samples drawn from it, against the real ones that it was fitted to",
+            measured.samples
+        );
+        add("Calibrated, measured", estimate(&measured.divergence), &meaning);
+    }
     if let Some(ratio) = result.ratio {
         add("Ratio to the prior", number(ratio), "0 would be a perfect generator, 1 no gain");
     }
@@ -157,7 +157,15 @@ fn convergence(records: &[IterationRecord], result: &CalibrationResult) -> Conve
         [(_, low), .., (_, high)] => Some(Band { low: *low, high: *high }),
         _ => None,
     };
-    Convergence { divergence: "MMD²".to_owned(), points, null, prior: Some(result.uniform.value) }
+    let measured = records
+        .iter()
+        .filter_map(|record| {
+            let measured = &record.measured.as_ref()?.divergence;
+            Some([record.iteration as f64, measured.value, measured.std_error.unwrap_or(0.0)])
+        })
+        .collect();
+    let divergence = "MMD²".to_owned();
+    Convergence { divergence, points, measured, null, prior: Some(result.uniform.value) }
 }
 
 fn marginal(
@@ -166,7 +174,7 @@ fn marginal(
     truth: Option<&ParameterDistribution>,
 ) -> Marginal {
     match curve {
-        MarginalCurve::Numeric { parameter, grid, density, lower, upper, uniform } => {
+        MarginalCurve::Numeric { parameter, mean, std, grid, density, lower, upper, uniform } => {
             let whole = matches!(space.get(parameter).map(|p| &p.domain), Some(Domain::Int { .. }));
             let value =
                 |x: f64| if whole { ParameterValue::Int(x.round() as i64) } else { ParameterValue::Float(x) };
@@ -180,16 +188,20 @@ fn marginal(
                 upper: upper.clone(),
                 prior: uniform.clone(),
                 truth,
+                mean: number(*mean),
+                std: number(*std),
             };
             Marginal { name: parameter.clone(), shape }
         }
-        MarginalCurve::Categorical { parameter, choices, probability, .. } => {
+        MarginalCurve::Categorical { parameter, choices, probability, lower, upper } => {
             let truth = truth_of(parameter, space, truth).map(|(domain, marginal)| {
                 choices.iter().map(|choice| marginal.density_at(domain, &choice.as_str().into())).collect()
             });
             let shape = MarginalShape::Categorical {
                 names: choices.clone(),
                 calibrated: probability.clone(),
+                lower: lower.clone(),
+                upper: upper.clone(),
                 prior: vec![1.0 / choices.len().max(1) as f64; choices.len()],
                 truth,
             };
@@ -207,17 +219,25 @@ fn truth_of<'a>(
     Some((&space.get(name)?.domain, marginals.get(name)?))
 }
 
+/// One column per set: five of them fit on a page, many parameters would not.
 fn best(result: &CalibrationResult, space: &ParameterSpace) -> Table {
-    let names: Vec<&str> = space.parameters().iter().map(|p| p.name.as_str()).collect();
-    let mut columns = vec!["set".to_owned(), "MMD², smoothed".to_owned(), "MMD², measured".to_owned()];
-    columns.extend(names.iter().map(|&name| name.to_owned()));
-    let rows = result.best.iter().map(|set| {
-        let measured = set.measured.map_or_else(|| "–".to_owned(), number);
-        let mut row = vec![set.param_set_id.clone(), number(set.predicted), measured];
-        row.extend(names.iter().map(|name| set.params.get(name).map_or_else(|| "–".to_owned(), value)));
-        row
-    });
-    Table { columns, rows: rows.collect() }
+    let row = |head: &str, cell: &dyn Fn(&RankedSet) -> String| -> Vec<String> {
+        std::iter::once(head.to_owned()).chain(result.best.iter().map(cell)).collect()
+    };
+    let measured = |set: &RankedSet| {
+        set.measured.map_or_else(|| "–".to_owned(), |found| with_error(found, set.measured_std_error))
+    };
+    let mut rows = vec![
+        row("MMD², smoothed", &|set| with_error(set.predicted, set.predicted_std_error)),
+        row("MMD², measured", &measured),
+    ];
+    rows.extend(space.parameters().iter().map(|parameter| {
+        row(&parameter.name, &|set| set.params.get(&parameter.name).map_or_else(|| "–".to_owned(), value))
+    }));
+    let note = "The best of all measured sets by the smoothed figure, which therefore flatters them: a fresh \
+                measurement is likely to be higher. The figures are unbiased, so a set that is hard to tell from \
+                the real one may fall below 0. Generate from a set before relying on it.";
+    Table { columns: row("", &|set| set.param_set_id.clone()), rows, note: note.to_owned() }
 }
 
 fn misses(result: &CalibrationResult, real_files: &BTreeMap<String, String>) -> Vec<String> {

@@ -89,6 +89,8 @@ pub(crate) struct Convergence {
     pub(crate) divergence: String,
     /// Iteration, value, half-width of one standard error.
     pub(crate) points: Vec<[f64; 3]>,
+    /// Iteration, value, standard error of what was measured to confirm the distribution before.
+    pub(crate) measured: Vec<[f64; 3]>,
     /// The divergence of a perfect generator: its lowest and highest stated quantiles.
     pub(crate) null: Option<Band>,
     /// The same divergence of the uniform prior.
@@ -130,6 +132,10 @@ pub(crate) enum MarginalShape {
         prior: Vec<f64>,
         /// True density, where known.
         truth: Option<Vec<f64>>,
+        /// Mean of the calibrated distribution, as it reads.
+        mean: String,
+        /// Its standard deviation.
+        std: String,
     },
     /// Probabilities of names.
     Categorical {
@@ -137,6 +143,10 @@ pub(crate) enum MarginalShape {
         names: Vec<String>,
         /// Calibrated probabilities.
         calibrated: Vec<f64>,
+        /// Lower ends of their 90 % bands.
+        lower: Vec<f64>,
+        /// Upper ends of their 90 % bands.
+        upper: Vec<f64>,
         /// Prior probabilities.
         prior: Vec<f64>,
         /// True probabilities, where known.
@@ -169,4 +179,6 @@ pub(crate) struct Table {
     pub(crate) columns: Vec<String>,
     /// Rows, each as long as the heads.
     pub(crate) rows: Vec<Vec<String>>,
+    /// What a reader must know of it.
+    pub(crate) note: String,
 }

@@ -118,7 +118,9 @@ fn table(table: &Table) -> String {
     let rows: String = table.rows.iter().map(|row| format!("<tr>{}</tr>", cells(row, "td"))).collect();
     let heads = cells(&table.columns, "th");
     format!(
-        "<div class=\"scroll\"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>\n"
+        "<div class=\"scroll\"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>\n\
+         <p class=\"meta\">{}</p>\n",
+        escape(&table.note)
     )
 }
 

@@ -3,7 +3,6 @@
 
 use kuva::backend::png::PngBackend;
 use kuva::backend::svg::SvgBackend;
-use kuva::plot::annotations::{ReferenceLine, ShadedRegion};
 use kuva::plot::band::BandPlot;
 use kuva::plot::bar::BarPlot;
 use kuva::plot::line::LinePlot;
@@ -41,6 +40,8 @@ pub(crate) fn draw_all(data: &ReportData) -> Result<Vec<Plot>, String> {
 
 /// Room for `calibrated` in a legend, px.
 const LEGEND_PX: f64 = 110.0;
+/// Room for `a perfect generator, 5 % to 95 %` in a legend, px.
+const WIDE_LEGEND_PX: f64 = 240.0;
 const REAL: &str = "#111827";
 const CLOSE: &str = "#2a9d8f";
 const FAR: &str = "#d1495b";
@@ -87,45 +88,52 @@ fn convergence(data: &Convergence) -> Result<Plot, String> {
     let column = |i: usize| data.points.iter().map(move |p| p[i]);
     let low = data.points.iter().map(|p| p[1] - p[2]);
     let high = data.points.iter().map(|p| p[1] + p[2]);
-    let drawings: Vec<Drawing> = vec![
-        BandPlot::new(column(0), low, high).with_color(CALIBRATED).with_opacity(0.18).into(),
+    let ends = ends(column(0));
+    let mut drawings: Vec<Drawing> = Vec::new();
+    if let Some(null) = data.null {
+        let band = BandPlot::new(ends, [null.low; 2], [null.high; 2]).with_color(PRIOR).with_opacity(0.3);
+        drawings.push(band.with_legend("a perfect generator, 5 % to 95 %").into());
+    }
+    if let Some(prior) = data.prior {
+        let line = LinePlot::new().with_data(ends.map(|x| (x, prior))).with_color(FAR).with_dashed();
+        drawings.push(line.with_stroke_width(1.5).with_legend("uniform prior, at the end").into());
+    }
+    drawings.push(BandPlot::new(column(0), low, high).with_color(CALIBRATED).with_opacity(0.18).into());
+    drawings.push(
         LinePlot::new()
             .with_data(data.points.iter().map(|p| (p[0], p[1])))
             .with_color(CALIBRATED)
             .with_stroke_width(2.0)
             .with_legend("calibrated, ± 1 standard error")
             .into(),
-    ];
-    let mut layout = frame(&drawings, 760.0, 360.0)
+    );
+    let mut names =
+        "Divergence of the calibrated distribution from real images that were held out of its fit".to_owned();
+    if !data.measured.is_empty() {
+        let measured = ScatterPlot::new().with_data(data.measured.iter().map(|p| (p[0], p[1])));
+        let measured =
+            measured.with_y_err(data.measured.iter().map(|p| p[2])).with_color(REAL).with_size(5.0);
+        drawings.push(measured.with_legend("measured, ± 1 standard error").into());
+        names.push_str(
+            "; the dots are of samples drawn from a distribution found before, to measure it against all real images",
+        );
+    }
+    let layout = frame(&drawings, 760.0, 360.0)
+        .with_legend_width(WIDE_LEGEND_PX)
         .with_x_label("iteration")
         .with_y_label(format!("cross-validated {}", data.divergence))
         .with_x_tick_step(if data.points.len() > 20 { 5.0 } else { 1.0 });
-    if let Some(null) = data.null {
-        let region = ShadedRegion::horizontal(null.low, null.high).with_color(PRIOR).with_opacity(0.25);
-        layout = layout.with_shaded_region(region);
-        layout = include(layout, &[null.low, null.high]);
-    }
-    if let Some(prior) = data.prior {
-        let line = ReferenceLine::horizontal(prior)
-            .with_color(FAR)
-            .with_dasharray("5 4")
-            .with_label("uniform prior");
-        layout = include(layout.with_reference_line(line), &[prior]);
-    }
-    let caption = "Divergence of the calibrated distribution from real images that were held out of its fit. The grey \
-                   band, from its 5 % to its 95 % quantile, is what a perfect generator would show at this number of images.";
-    finish("convergence", caption, render_multiple(drawings, layout))
+    let caption = format!(
+        "{names}. The grey band is what a perfect generator would show at this number of images, from its 5 % to \
+         its 95 % quantile."
+    );
+    finish("convergence", &caption, render_multiple(drawings, layout))
 }
 
-/// Widens the vertical axis so that `values` are inside.
-fn include(mut layout: Layout, values: &[f64]) -> Layout {
-    let (low, high) = layout.y_range;
-    let least = values.iter().fold(low, |a, &b| a.min(b));
-    let most = values.iter().fold(high, |a, &b| a.max(b));
-    let margin = 0.06 * (most - least);
-    layout.y_range =
-        (if least < low { least - margin } else { low }, if most > high { most + margin } else { high });
-    layout
+/// First and last of ascending values, a step apart at least.
+fn ends(values: impl Iterator<Item = f64>) -> [f64; 2] {
+    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(x), b.max(x)));
+    if high > low { [low, high] } else { [low - 0.5, low + 0.5] }
 }
 
 fn marginal(parameter: &Marginal) -> Result<Plot, String> {
@@ -139,12 +147,16 @@ fn marginal(parameter: &Marginal) -> Result<Plot, String> {
     let layout =
         frame(&drawings, 460.0, 280.0).with_legend_width(LEGEND_PX).with_x_label(name).with_y_label(y_label);
     let others = if known { "the prior and the true one" } else { "the prior" };
-    let caption = format!("Calibrated distribution of {name}, with its 90 % band, and {others}.");
+    let moments = match &parameter.shape {
+        MarginalShape::Numeric { mean, std, .. } => format!(" (mean {mean}, standard deviation {std})"),
+        MarginalShape::Categorical { .. } => String::new(),
+    };
+    let caption = format!("Calibrated distribution of {name}{moments}, with its 90 % band, and {others}.");
     finish(&format!("marginal_{name}"), &caption, render_multiple(drawings, layout))
 }
 
 fn densities(shape: &MarginalShape) -> Vec<Drawing> {
-    let MarginalShape::Numeric { grid, calibrated, lower, upper, prior, truth } = shape else {
+    let MarginalShape::Numeric { grid, calibrated, lower, upper, prior, truth, .. } = shape else {
         return Vec::new();
     };
     let line = |density: &[f64]| LinePlot::new().with_data(grid.iter().copied().zip(density.iter().copied()));
@@ -166,17 +178,23 @@ fn densities(shape: &MarginalShape) -> Vec<Drawing> {
 }
 
 fn shares(shape: &MarginalShape) -> Vec<Drawing> {
-    let MarginalShape::Categorical { names, calibrated, prior, truth } = shape else { return Vec::new() };
+    let MarginalShape::Categorical { names, calibrated, lower, upper, prior, truth } = shape else {
+        return Vec::new();
+    };
     let mut bars = BarPlot::new().with_width(0.75);
+    // One pair of whiskers per bar, group after group; only the calibrated share has them.
+    let mut whiskers = Vec::new();
     for (i, name) in names.iter().enumerate() {
         let mut group = vec![(calibrated[i], CALIBRATED)];
         group.extend(truth.iter().map(|truth| (truth[i], REAL)));
         group.push((prior[i], PRIOR));
+        whiskers.push(((calibrated[i] - lower[i]).max(0.0), (upper[i] - calibrated[i]).max(0.0)));
+        whiskers.extend(std::iter::repeat_n((0.0, 0.0), group.len() - 1));
         bars = bars.with_group(name.clone(), group);
     }
     let legend =
         if truth.is_some() { vec!["calibrated", "true", "prior"] } else { vec!["calibrated", "prior"] };
-    vec![bars.with_legend(legend).into()]
+    vec![bars.with_asymmetric_error(whiskers).with_error_cap_width(0.4).with_legend(legend).into()]
 }
 
 fn frame(drawings: &[Drawing], width: f64, height: f64) -> Layout {

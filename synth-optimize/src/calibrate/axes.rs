@@ -253,6 +253,14 @@ impl Points {
         }
         picked
     }
+
+    /// Adds the points of another collection over the same axes.
+    pub(crate) fn append(&mut self, others: Self) {
+        self.len += others.len;
+        self.numbers.extend(others.numbers);
+        self.exists.extend(others.exists);
+        self.levels.extend(others.levels);
+    }
 }
 
 struct RowMut<'a> {

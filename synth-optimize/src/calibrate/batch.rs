@@ -39,7 +39,7 @@ pub(crate) fn active(
 ) -> Result<Vec<Chosen>> {
     let sequence = SobolSequence::new(encoding.dim().max(1), seed.derive("calibrated"));
     let mut chosen = Vec::with_capacity(count);
-    let wide = fit.member.widened(1.25, 0.06, 0.1);
+    let wide = fit.chosen.member.widened(1.25, 0.06, 0.1);
     let drawn = draw_points(frame.axes, Some(&wide), &sequence, 0..4 * count.max(8) as u64);
     take(
         frame,
@@ -56,10 +56,14 @@ pub(crate) fn active(
         let points = frame.axes.points(frame.space, std::slice::from_ref(set))?;
         update(&mut inverse, &frame.axes.basis(&points).row(0).transpose(), replications);
     }
-    let candidates = candidates(frame, &fit.member, seed);
+    let candidates = candidates(frame, &fit.chosen.member, seed);
     let bases = frame.axes.basis(&candidates);
-    let targets =
-        frame.axes.basis(&draw_points(frame.axes, Some(&fit.member), &frame.sequence("design"), 0..TARGETS));
+    let targets = frame.axes.basis(&draw_points(
+        frame.axes,
+        Some(&fit.chosen.member),
+        &frame.sequence("design"),
+        0..TARGETS,
+    ));
     let wanted = targets.transpose() * &targets / TARGETS as f64;
     while chosen.len() < count {
         let order = by_gain(&bases, &inverse, &wanted, replications);
@@ -83,17 +87,21 @@ pub(crate) fn active(
     Ok(chosen)
 }
 
+/// `count` sets drawn from a member as it stands, for measuring it; a set may be one that was measured
+/// before, or come twice.
+pub(crate) fn drawn(frame: &Frame<'_>, member: &Member, count: usize, seed: Seed) -> Result<Vec<Chosen>> {
+    let width = (frame.axes.numbers() + frame.axes.levels().len()).max(1);
+    let points = draw_points(frame.axes, Some(member), &SobolSequence::new(width, seed), 0..count as u64);
+    (0..count).map(|at| Ok((set_of(frame, &points, at)?, TrialOrigin::Finalist))).collect()
+}
+
 /// Candidates: two thirds around the calibrated distribution at twice its width, one third anywhere.
 fn candidates(frame: &Frame<'_>, member: &Member, seed: Seed) -> Points {
     let width = (frame.axes.numbers() + frame.axes.levels().len()).max(1);
     let sequence = SobolSequence::new(width, seed.derive("candidates"));
     let near = CANDIDATES * 2 / 3;
     let mut points = draw_points(frame.axes, Some(&member.widened(1.6, 0.1, 0.3)), &sequence, 0..near);
-    let far = draw_points(frame.axes, None, &sequence, near..CANDIDATES);
-    points.len += far.len;
-    points.numbers.extend(far.numbers);
-    points.exists.extend(far.exists);
-    points.levels.extend(far.levels);
+    points.append(draw_points(frame.axes, None, &sequence, near..CANDIDATES));
     points
 }
 

@@ -2,7 +2,7 @@
 
 use nalgebra::DMatrix;
 use rayon::prelude::*;
-use synth_core::{Embeddings, FittedDivergence, Kernel, ParameterSet, ParameterSpace, Result};
+use synth_core::{Embeddings, Error, FittedDivergence, Kernel, ParameterSet, ParameterSpace, Result, Seed};
 
 use super::axes::{Axes, Points};
 use super::linear::{median, members};
@@ -92,6 +92,11 @@ impl Real {
         self.groups.len()
     }
 
+    /// Mean of k(xᵢ, ·) over the other samples.
+    pub(crate) fn similarity_to_others(&self, i: usize) -> f64 {
+        (self.gram.row(i).sum() - self.gram[(i, i)]) / (self.len() as f64 - 1.0).max(1.0)
+    }
+
     /// Mean of k over pairs of samples of different groups: E k(x, x′) without bias.
     pub(crate) fn self_similarity(&self) -> f64 {
         let (mut sum, mut pairs) = (0.0, 0.0);
@@ -128,4 +133,38 @@ impl Generated {
     pub(crate) fn points(&self, axes: &Axes, space: &ParameterSpace) -> Result<Points> {
         axes.points(space, &self.sets)
     }
+}
+
+/// A quarter of the groups kept aside where there are enough samples that are independent.
+pub(crate) fn split(
+    real: &Embeddings,
+    holdout_from: usize,
+    seed: Seed,
+) -> Result<(Embeddings, Option<Embeddings>)> {
+    let groups = real.group_numbers();
+    let count = real.group_count();
+    if count < holdout_from {
+        return Ok((real.clone(), None));
+    }
+    let mut order: Vec<usize> = (0..count).collect();
+    seed.derive("holdout").stream(0).shuffle(&mut order);
+    let held: Vec<usize> = order[..count / 4].to_vec();
+    let (outside, inside): (Vec<usize>, Vec<usize>) =
+        (0..real.len()).partition(|&i| held.contains(&groups[i]));
+    Ok((real.select(&inside)?, Some(real.select(&outside)?)))
+}
+
+/// The fold of each group.
+pub(crate) fn folds(groups: usize, folds: usize, seed: Seed) -> Result<Vec<usize>> {
+    if groups < 2 {
+        return Err(Error::TooFewSamples {
+            what: "a calibration".into(),
+            needed: 2,
+            got: groups,
+            unit: "independent real groups",
+        });
+    }
+    let mut order: Vec<usize> = (0..groups).map(|at| at % folds.min(groups)).collect();
+    seed.derive("folds").stream(0).shuffle(&mut order);
+    Ok(order)
 }

@@ -11,6 +11,8 @@ use crate::SobolSequence;
 /// Least and greatest standard deviation of a normal, in units of the parameter's range. At the upper
 /// end the resampled normal is uniform to within 2 %.
 pub(crate) const SIGMA: [f64; 2] = [0.03, 2.0];
+/// Standard deviation of a member about one point.
+const NARROW: f64 = 0.08;
 /// Means may lie this far outside the range.
 const MEAN: [f64; 2] = [-0.5, 1.5];
 /// Bounds of logits, so that no choice is ever given up for good.
@@ -56,6 +58,30 @@ impl Member {
             ln_sigma: vec![hyper.ln_sigma; axes.numbers()],
             logits: axes.levels().iter().map(|&count| vec![0.0; count]).collect(),
         }
+    }
+
+    /// The uniform distribution, to within 2 %.
+    pub(crate) fn uniform(axes: &Axes) -> Self {
+        Self {
+            mean: vec![0.5; axes.numbers()],
+            ln_sigma: vec![SIGMA[1].ln(); axes.numbers()],
+            logits: axes.levels().iter().map(|&count| vec![0.0; count]).collect(),
+        }
+    }
+
+    /// A narrow member about one point; what does not exist there is as in [`typical`](Self::typical).
+    pub(crate) fn about(axes: &Axes, hyper: &Hyperprior, points: &Points, at: usize) -> Self {
+        let mut member = Self::typical(axes, hyper);
+        let (row, exists) = (points.row(at, axes), points.exists_row(at, axes));
+        for j in (0..axes.numbers()).filter(|&j| exists[j] && axes.fitted()[j]) {
+            (member.mean[j], member.ln_sigma[j]) = (row[j], NARROW.ln());
+        }
+        for (logits, &level) in member.logits.iter_mut().zip(points.levels_of(at, axes)) {
+            if let Some(logit) = logits.get_mut(level) {
+                *logit = LOGIT[1] / 2.0;
+            }
+        }
+        member
     }
 
     /// The member's free numbers: mean and ln σ of each fitted number, then all logits.
@@ -207,6 +233,15 @@ pub(crate) fn draw_points(
 fn number_at(axes: &Axes, member: Option<&Member>, column: usize, unit: f64) -> f64 {
     let Some(member) = member.filter(|_| axes.fitted()[column]) else { return unit };
     let (mean, sigma) = (member.mean[column], member.ln_sigma[column].exp());
+    quantile_inside(mean, sigma, unit)
+}
+
+/// Quantile `unit` of N(mean, σ²) resampled into [0, 1].
+fn quantile_inside(mean: f64, sigma: f64, unit: f64) -> f64 {
+    // In the upper tail 1 − Φ keeps its digits where Φ does not: mirror.
+    if mean < 0.0 {
+        return 1.0 - quantile_inside(1.0 - mean, sigma, 1.0 - unit);
+    }
     let (a, b) = (normal::cdf(-mean / sigma), normal::cdf((1.0 - mean) / sigma));
     let z = normal::quantile(a + (b - a) * unit);
     if z.is_finite() { (mean + sigma * z).clamp(0.0, 1.0) } else { unit }
@@ -275,17 +310,49 @@ pub(crate) fn uniform_grid(axes: &Axes, sequence: &SobolSequence, count: u64) ->
 
 /// Points around a member, wider than it, and one in eight uniform.
 pub(crate) fn grid_around(axes: &Axes, member: &Member, sequence: &SobolSequence, count: u64) -> Grid {
-    let wide = member.widened(1.6, 0.08, 0.4);
+    grid_over(axes, &[member.widened(1.6, 0.08, 0.4)], sequence, count)
+}
+
+/// Points of an even mixture of members, and one in eight uniform, with the mixture's density.
+pub(crate) fn grid_over(axes: &Axes, members: &[Member], sequence: &SobolSequence, count: u64) -> Grid {
     let uniform = count / 8;
-    let mut points = draw_points(axes, Some(&wide), sequence, 0..count - uniform);
-    let even = draw_points(axes, None, sequence, count - uniform..count);
-    points.len += even.len;
-    points.numbers.extend(even.numbers);
-    points.exists.extend(even.exists);
-    points.levels.extend(even.levels);
-    let (near, far) = (ln_density(axes, Some(&wide), &points), ln_density(axes, None, &points));
-    let share = uniform as f64 / count as f64;
-    let mix = |(near, far): (&f64, &f64)| ((1.0 - share) * near.exp() + share * far.exp()).ln();
-    let ln_density = near.iter().zip(&far).map(mix).collect();
-    Grid { points, ln_density }
+    let parts = members.len().max(1) as u64;
+    let mut points = Points::default();
+    let mut shares = Vec::new();
+    let mut from = 0;
+    for (part, member) in members.iter().enumerate() {
+        let to = (count - uniform) * (part as u64 + 1) / parts;
+        points.append(draw_points(axes, Some(member), sequence, from..to));
+        shares.push((to - from) as f64 / count as f64);
+        from = to;
+    }
+    points.append(draw_points(axes, None, sequence, from..count));
+    let mut density: Vec<f64> = ln_density(axes, None, &points)
+        .iter()
+        .map(|ln| (count - from) as f64 / count as f64 * ln.exp())
+        .collect();
+    for (member, share) in members.iter().zip(shares) {
+        let own = ln_density(axes, Some(member), &points);
+        density.iter_mut().zip(own).for_each(|(sum, ln)| *sum += share * ln.exp());
+    }
+    Grid { points, ln_density: density.into_iter().map(f64::ln).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Medians of SciPy's `truncnorm(a, b)` with a = −μ/σ, b = (1 − μ)/σ.
+    #[test]
+    fn quantiles_keep_their_digits_far_outside() {
+        for (mean, sigma, median) in [
+            (-0.5, 0.05, 0.003_420_591_804_071),
+            (1.5, 0.05, 0.996_579_408_195_929),
+            (0.4, 0.2, 0.405_364_886_456_616),
+        ] {
+            let got = quantile_inside(mean, sigma, 0.5);
+            assert!((got - median).abs() < 1e-10, "{mean}: {got}");
+        }
+        assert!(quantile_inside(-0.5, 0.03, 0.999) < 0.02);
+    }
 }

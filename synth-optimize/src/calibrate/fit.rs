@@ -5,20 +5,19 @@ use rayon::prelude::*;
 use synth_core::{Estimate, ParameterSpace, Result, Seed};
 
 use super::axes::{Axes, Points};
+use super::choice::{Candidate, Finalist, Judged, Measured, best_measured, choose};
 use super::data::{Generated, Real, Similarity};
 use super::emulator::Emulator;
-use super::family::{Grid, Hyperprior, Member, grid_around, uniform_grid};
+use super::family::{Grid, Hyperprior, Member, grid_around};
+use super::matching::{match_mean, mean_cross};
 use super::mean::MeanSurrogate;
 use super::population::{Likelihood, Population};
+use super::record::{FitMethod, Measurement};
 use super::summary::Summaries;
 use crate::SobolSequence;
 
-/// Points of the grids on which likelihoods are integrated.
-const GRID: u64 = 4096;
-/// Strengths of the hyperprior that cross-validation chooses from; 1 stands unless another is better by
-/// more than a standard error.
-const STRENGTHS: [f64; 3] = [1.0, 0.25, 4.0];
-
+/// Points of the grid around a distribution that no likelihood gave; the verdict refits on it many times.
+const CHOSEN_GRID: u64 = 1024;
 /// Everything learned from the measured sets alone.
 #[derive(Debug)]
 pub(crate) struct Surrogate {
@@ -30,29 +29,42 @@ pub(crate) struct Surrogate {
     pub(crate) mean: MeanSurrogate,
     /// k(real, generated).
     pub(crate) cross: DMatrix<f64>,
-    /// Row of `smoothed` and number of each measured set.
+    /// First row and number of each measured set, in the order of `smoothed`.
     pub(crate) firsts: Vec<(usize, usize)>,
     /// Weights of the mean embedding at the measured sets, `[sets, generated]`.
     pub(crate) smoothed: DMatrix<f64>,
+}
+
+impl Surrogate {
+    /// Divergence of each measured set's output, as the surrogate has it, from samples of the given mean
+    /// kernel with the generated ones; up to the samples' own similarity.
+    pub(crate) fn single_sets(&self, target: &DVector<f64>) -> Vec<f64> {
+        let divergence =
+            |weights: DVector<f64>| weights.dot(&(&self.mean.gram * &weights)) - 2.0 * weights.dot(target);
+        self.smoothed.row_iter().map(|row| divergence(row.transpose())).collect()
+    }
 }
 
 /// A fitted calibration.
 #[derive(Debug)]
 pub(crate) struct Fit {
     pub(crate) surrogate: Surrogate,
-    pub(crate) member: Member,
-    pub(crate) strength: f64,
+    pub(crate) chosen: Candidate,
     pub(crate) likelihood: Likelihood,
     pub(crate) weights: Vec<f64>,
     /// Within-group correlation of the real samples.
     pub(crate) correlation: f64,
-    pub(crate) calibrated: Estimate,
+    /// Cross-validated divergence of the chosen and of the uniform distribution.
+    pub(crate) calibrated: Judged,
     pub(crate) uniform: Estimate,
     /// α of the calibrated and of the uniform distribution.
     pub(crate) alpha: DVector<f64>,
     pub(crate) uniform_alpha: DVector<f64>,
-    /// Each real sample's part in `calibrated`, for the standard error of a change.
-    pub(crate) influence: Vec<f64>,
+    /// What samples of their own say of the finalists, in their order, and which of them was chosen.
+    pub(crate) measured: Vec<Measurement>,
+    pub(crate) winner: Option<usize>,
+    /// A distribution that the surrogate takes for better than the winner, not measured so far.
+    pub(crate) rival: Option<Candidate>,
 }
 
 /// What stays the same through all fits of a run.
@@ -62,6 +74,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) axes: &'a Axes,
     pub(crate) similarity: Similarity<'a>,
     pub(crate) hyper: Hyperprior,
+    /// The divergence that a perfect generator exceeds in one of twenty real sets.
+    pub(crate) perfect: f64,
     /// Fold of each real group.
     pub(crate) folds: &'a [usize],
     pub(crate) seed: Seed,
@@ -88,31 +102,76 @@ impl Frame<'_> {
             .filter(|&i| i == 0 || generated.groups[i] != generated.groups[i - 1])
             .collect();
         let smoothed = mean.weights_at(self.axes, &points.select(&rows, self.axes));
-        let firsts = rows.iter().enumerate().map(|(at, &row)| (at, generated.groups[row])).collect();
+        let firsts = rows.iter().map(|&row| (row, generated.groups[row])).collect();
         Ok(Surrogate { points, basis, summaries, emulator, mean, cross, firsts, smoothed })
     }
 
-    pub(crate) fn fit(&self, generated: &Generated, real: &Real) -> Result<Fit> {
+    /// Fits by likelihood and by mean embedding, and chooses: the fit by likelihood, unless the other, a
+    /// distribution chosen `earlier`, or the uniform one is clearly nearer to the real samples. Once there
+    /// are finalists, the best of them by their own samples is chosen, and that other is its rival.
+    pub(crate) fn fit(
+        &self,
+        generated: &Generated,
+        real: &Real,
+        iteration: usize,
+        earlier: &Earlier<'_>,
+    ) -> Result<Fit> {
         let surrogate = self.surrogate(generated, &super::data::float_rows(&real.embeddings))?;
         let summaries = surrogate.summaries.of(&real.rows);
         let correlation = intraclass_correlation(&summaries, &real.members);
         let weights = sample_weights(&real.groups, correlation);
         let (likelihood, first) = self.likelihood(&surrogate, &summaries, &weights);
-        let (strength, members) = self.cross_validate(&likelihood, real, &weights, &first);
-        let all: Vec<(usize, f64)> = weights.iter().copied().enumerate().collect();
-        let member = self.population(&likelihood, all, strength).fit(&first);
-        let sequence = self.sequence("mean");
-        let alpha = surrogate.mean.weights(self.axes, Some(&member), &sequence);
-        let uniform_alpha = surrogate.mean.weights(self.axes, None, &sequence);
-        let alphas: Vec<DVector<f64>> =
-            members.iter().map(|m| surrogate.mean.weights(self.axes, Some(m), &sequence)).collect();
-        let (calibrated, influence) = self.divergence(&surrogate, real, &alphas);
-        let evens = vec![uniform_alpha.clone(); members.len()];
-        let (uniform, _) = self.divergence(&surrogate, real, &evens);
+        let by_likelihood = self.by_likelihood(&likelihood, real, &weights, &first, iteration);
+        let by_mean = self.by_mean(&surrogate, real, &by_likelihood.member, iteration);
+        let even = Candidate::uniform(self.axes, by_likelihood.folds.len(), iteration);
+        let mut candidates = vec![by_likelihood, by_mean, even];
+        let is_finalist = |c: &&Candidate| earlier.finalists.iter().any(|f| f.candidate.member == c.member);
+        candidates.extend(earlier.chosen.iter().filter(|c| !is_finalist(c)).cloned());
+        let mut judged: Vec<Judged> =
+            candidates.iter().map(|candidate| self.judge(&surrogate, real, candidate)).collect();
+        let at = choose(&judged, &real.members, self.perfect);
+        let learned = Learned { surrogate, summaries, likelihood, weights, correlation };
+        let (first, judged_first) = (candidates.swap_remove(at), judged.swap_remove(at));
+        let finalists: Vec<Measured> = earlier
+            .finalists
+            .iter()
+            .map(|finalist| Measured::of(&learned.surrogate, real, finalist.drawn.clone()))
+            .collect();
+        let Some(winner) = best_measured(&finalists) else {
+            return Ok(self.fitted(learned, real, first, judged_first));
+        };
+        let contested = finalists[winner].is_beaten_by(&judged_first, &real.members, self.perfect);
+        let chosen = earlier.finalists[winner].candidate.clone();
+        let judged = self.judge(&learned.surrogate, real, &chosen);
+        let record = |(measured, finalist): (&Measured, &Finalist)| {
+            measured.record(&finalist.candidate, &real.members)
+        };
         Ok(Fit {
+            measured: finalists.iter().zip(earlier.finalists).map(record).collect(),
+            winner: Some(winner),
+            rival: contested.then_some(first),
+            ..self.fitted(learned, real, chosen, judged)
+        })
+    }
+
+    /// A fit whose choice is made.
+    fn fitted(&self, learned: Learned, real: &Real, chosen: Candidate, calibrated: Judged) -> Fit {
+        let Learned { surrogate, summaries, likelihood, weights, correlation } = learned;
+        let likelihood = match chosen.method {
+            FitMethod::Likelihood => likelihood,
+            _ => {
+                let grid = grid_around(self.axes, &chosen.member, &self.sequence("grid chosen"), CHOSEN_GRID);
+                self.likelihood_on(&surrogate, &summaries, grid)
+            }
+        };
+        let sequence = self.sequence("mean");
+        let alpha = surrogate.mean.weights(self.axes, Some(&chosen.member), &sequence);
+        let uniform_alpha = surrogate.mean.weights(self.axes, None, &sequence);
+        let evens = vec![uniform_alpha.clone(); chosen.folds.len()];
+        let uniform = self.divergence(&surrogate, real, &evens).estimate;
+        Fit {
             surrogate,
-            member,
-            strength,
+            chosen,
             likelihood,
             weights,
             correlation,
@@ -120,8 +179,30 @@ impl Frame<'_> {
             uniform,
             alpha,
             uniform_alpha,
-            influence,
-        })
+            measured: Vec::new(),
+            winner: None,
+            rival: None,
+        }
+    }
+
+    fn by_mean(&self, surrogate: &Surrogate, real: &Real, first: &Member, iteration: usize) -> Candidate {
+        let everything: Vec<usize> = (0..real.len()).collect();
+        let single = surrogate.single_sets(&mean_cross(&surrogate.cross, &everything));
+        let mut order: Vec<usize> = (0..single.len()).collect();
+        order.sort_by(|&a, &b| single[a].total_cmp(&single[b]));
+        let best: Vec<usize> = order.into_iter().map(|at| surrogate.firsts[at].0).collect();
+        let (member, folds) = match_mean(self, surrogate, real, first, &best);
+        Candidate { member, folds, method: FitMethod::MeanEmbedding, strength: 1.0, iteration }
+    }
+
+    fn judge(&self, surrogate: &Surrogate, real: &Real, candidate: &Candidate) -> Judged {
+        let sequence = self.sequence("mean");
+        let alphas: Vec<DVector<f64>> = candidate
+            .folds
+            .par_iter()
+            .map(|member| surrogate.mean.weights(self.axes, Some(member), &sequence))
+            .collect();
+        self.divergence(surrogate, real, &alphas)
     }
 
     pub(crate) fn population<'a>(
@@ -131,22 +212,6 @@ impl Frame<'_> {
         strength: f64,
     ) -> Population<'a> {
         Population { axes: self.axes, likelihood, samples, hyper: self.hyper, strength }
-    }
-
-    /// A first fit on a uniform grid, and the likelihood on a grid around it.
-    fn likelihood(
-        &self,
-        surrogate: &Surrogate,
-        summaries: &DMatrix<f64>,
-        weights: &[f64],
-    ) -> (Likelihood, Member) {
-        let first = uniform_grid(self.axes, &self.sequence("grid"), GRID);
-        let likelihood = self.likelihood_on(surrogate, summaries, first);
-        let samples = weights.iter().copied().enumerate().collect();
-        let start = Member::typical(self.axes, &self.hyper);
-        let member = self.population(&likelihood, samples, 1.0).fit(&start);
-        let near = grid_around(self.axes, &member, &self.sequence("grid around"), GRID);
-        (self.likelihood_on(surrogate, summaries, near), member)
     }
 
     pub(crate) fn likelihood_on(
@@ -162,55 +227,13 @@ impl Frame<'_> {
         Likelihood::new(&ln, grid)
     }
 
-    /// The strength that explains left-out folds best, and the member fitted without each fold.
-    fn cross_validate(
-        &self,
-        likelihood: &Likelihood,
-        real: &Real,
-        weights: &[f64],
-        first: &Member,
-    ) -> (f64, Vec<Member>) {
-        let folds = self.folds.iter().max().map_or(0, |last| last + 1);
-        let fold_of = |sample: usize| self.folds[real.groups[sample]];
-        let jobs: Vec<(usize, usize)> =
-            (0..STRENGTHS.len()).flat_map(|s| (0..folds).map(move |fold| (s, fold))).collect();
-        let fitted: Vec<(Member, Vec<(usize, f64)>)> = jobs
-            .par_iter()
-            .map(|&(s, fold)| {
-                let (inside, outside): (Vec<usize>, Vec<usize>) =
-                    (0..real.len()).partition(|&i| fold_of(i) != fold);
-                let samples = inside.into_iter().map(|i| (i, weights[i])).collect();
-                let population = self.population(likelihood, samples, STRENGTHS[s]);
-                let member = population.fit(first);
-                let evidence = population.ln_evidence(&member, &outside);
-                let weighted = outside.iter().zip(evidence).map(|(&i, e)| (i, weights[i] * e)).collect();
-                (member, weighted)
-            })
-            .collect();
-        let evidence = |s: usize| {
-            let mut evidence = vec![0.0; real.len()];
-            for (_, part) in &fitted[s * folds..(s + 1) * folds] {
-                part.iter().for_each(|(i, e)| evidence[*i] += e);
-            }
-            evidence
-        };
-        let chosen = best_strength(&(0..STRENGTHS.len()).map(evidence).collect::<Vec<_>>(), &real.groups);
-        let members = fitted[chosen * folds..(chosen + 1) * folds].iter().map(|(m, _)| m.clone()).collect();
-        (STRENGTHS[chosen], members)
-    }
-
     /// Cross-validated unbiased MMD²: every fold of the real samples against the weights fitted without
     /// it,
     /// ```text
     /// mean_f αfᵀKαf − 2 mean_i Σⱼ αf(i)ⱼ k(xᵢ, xⱼ) + mean_{i≠j} k(xᵢ, xⱼ)
     /// ```
     /// with the standard error over groups.
-    fn divergence(
-        &self,
-        surrogate: &Surrogate,
-        real: &Real,
-        alphas: &[DVector<f64>],
-    ) -> (Estimate, Vec<f64>) {
+    fn divergence(&self, surrogate: &Surrogate, real: &Real, alphas: &[DVector<f64>]) -> Judged {
         let n = real.len() as f64;
         let own: Vec<f64> = alphas.iter().map(|a| a.dot(&(&surrogate.mean.gram * a))).collect();
         let similarity = real.self_similarity();
@@ -219,14 +242,31 @@ impl Frame<'_> {
         for i in 0..real.len() {
             let fold = self.folds[real.groups[i]];
             let witness = surrogate.cross.row(i).transpose().dot(&alphas[fold]);
-            let others = (real.gram.row(i).sum() - real.gram[(i, i)]) / (n - 1.0).max(1.0);
             value += (own[fold] - 2.0 * witness) / n;
-            influence.push(own[fold] - 2.0 * witness + 2.0 * others);
+            influence.push(own[fold] - 2.0 * witness + 2.0 * real.similarity_to_others(i));
         }
         let std_error = grouped_std_error(&influence, &real.members);
         let ci95 = std_error.map(|se| [value - 1.96 * se, value + 1.96 * se]);
-        (Estimate { value, std_error, ci95, ..Estimate::default() }, influence)
+        let estimate = Estimate { value, std_error, ci95, ..Estimate::default() };
+        Judged { estimate, influence }
     }
+}
+
+/// What is known from the iterations before.
+#[derive(Debug, Default)]
+pub(crate) struct Earlier<'a> {
+    /// Distributions chosen in them.
+    pub(crate) chosen: &'a [Candidate],
+    pub(crate) finalists: &'a [Finalist],
+}
+
+/// What was learned before a choice is made.
+struct Learned {
+    surrogate: Surrogate,
+    summaries: DMatrix<f64>,
+    likelihood: Likelihood,
+    weights: Vec<f64>,
+    correlation: f64,
 }
 
 /// Standard error of the mean of `values`, whose groups are independent; `None` of fewer than two.
@@ -240,22 +280,6 @@ pub(crate) fn grouped_std_error(values: &[f64], members: &[Vec<usize>]) -> Optio
     let square = |rows: &Vec<usize>| rows.iter().map(|&r| values[r] - mean).sum::<f64>().powi(2);
     let sum: f64 = members.iter().map(square).sum();
     Some((sum * groups / (groups - 1.0)).sqrt() / n)
-}
-
-/// The first strength, unless another has a higher evidence by more than its standard error.
-fn best_strength(evidence: &[Vec<f64>], groups: &[usize]) -> usize {
-    let members = super::linear::members(groups);
-    let n = groups.len() as f64;
-    let mut chosen = (0, 0.0);
-    for (s, other) in evidence.iter().enumerate().skip(1) {
-        let gains: Vec<f64> = other.iter().zip(&evidence[0]).map(|(a, b)| a - b).collect();
-        let gain = gains.iter().sum::<f64>() / n;
-        let Some(std_error) = grouped_std_error(&gains, &members) else { continue };
-        if gain > std_error && gain > chosen.1 {
-            chosen = (s, gain);
-        }
-    }
-    chosen.0
 }
 
 /// One-way analysis of variance: the share of the summaries' variance that lies between groups, over
@@ -308,15 +332,5 @@ mod tests {
         let error = grouped_std_error(&[1.0, 2.0, 3.0, 4.0], &members).expect("four groups");
         assert!((error - (5.0_f64 / 3.0).sqrt() / 2.0).abs() < 1e-12, "{error}");
         assert_eq!(grouped_std_error(&[1.0], &[vec![0]]), None);
-    }
-
-    #[test]
-    fn the_default_strength_stands_unless_another_is_clearly_better() {
-        let groups: Vec<usize> = (0..8).collect();
-        let zero = vec![0.0; 8];
-        let noisy: Vec<f64> = (0..8).map(|i| if i % 2 == 0 { 1.1 } else { -1.0 }).collect();
-        assert_eq!(best_strength(&[zero.clone(), noisy], &groups), 0);
-        let better: Vec<f64> = (0..8).map(|i| 1.0 + 0.1 * f64::from(i)).collect();
-        assert_eq!(best_strength(&[zero, better], &groups), 1);
     }
 }

@@ -4,9 +4,12 @@ use nalgebra::{DMatrix, DVector, SymmetricEigen};
 use synth_core::{Embeddings, Error, Estimate, FittedDivergence, ParameterSpace, Result, Seed, Trial};
 
 use super::axes::Axes;
+use super::choice::Judged;
 use super::curves::left_uniform;
 use super::data::{Generated, Real, float_rows};
 use super::fit::{Fit, grouped_std_error};
+use super::linear::members;
+use super::matching::mean_cross;
 use super::params::CalibrationParams;
 use super::record::{
     FailedSample, IterationRecord, ParameterVisibility, PlannedTrial, RankedSet, StopReason, TrialRecord,
@@ -22,11 +25,12 @@ pub(crate) struct History {
     trials: Vec<(usize, TrialRecord)>,
     members: Vec<Vec<usize>>,
     self_similarity: f64,
+    /// Mean of k(xᵢ, ·) over the other real samples.
+    similarity_to_others: Vec<f64>,
     /// Quantiles of the divergence of a perfect generator.
     null: Vec<(f64, f64)>,
     estimates: Vec<Estimate>,
-    best_value: f64,
-    best_influence: Vec<f64>,
+    best_so_far: Option<Judged>,
     since_better: usize,
     pub(crate) best: Vec<RankedSet>,
 }
@@ -37,13 +41,18 @@ impl History {
             trials: Vec::new(),
             members: real.members.clone(),
             self_similarity: real.self_similarity(),
+            similarity_to_others: (0..real.len()).map(|i| real.similarity_to_others(i)).collect(),
             null: null_quantiles(real, seed.derive("null")),
             estimates: Vec::new(),
-            best_value: f64::INFINITY,
-            best_influence: Vec::new(),
+            best_so_far: None,
             since_better: 0,
             best: Vec::new(),
         }
+    }
+
+    /// The divergence that a perfect generator exceeds in one of twenty real sets.
+    pub(crate) fn perfect(&self) -> f64 {
+        self.null.last().map_or(0.0, |(_, value)| *value)
     }
 
     /// Sets with at least one sample.
@@ -63,6 +72,8 @@ impl History {
                 let ok = Trial::ok(trial.params.clone(), estimate.value);
                 estimate.std_error.filter(|se| *se > 0.0).map_or(ok.clone(), |se| ok.with_std_error(se))
             }
+            // Too few samples for a value are no failure.
+            None if trial.samples > 0 => Trial::pending(trial.params.clone()),
             None => Trial::failed(trial.params.clone()),
         };
         self.trials.iter().map(trial).collect()
@@ -110,19 +121,23 @@ impl History {
         space: &ParameterSpace,
         axes: &Axes,
         fit: &Fit,
+        generated: &Generated,
         iteration: usize,
     ) -> IterationRecord {
         self.compare(fit);
-        self.best = self.rank(fit);
-        let calibrated = Estimate { null_quantiles: self.null.clone(), ..fit.calibrated.clone() };
+        self.best = self.rank(fit, generated);
+        let calibrated = Estimate { null_quantiles: self.null.clone(), ..fit.calibrated.estimate.clone() };
         self.estimates.push(calibrated.clone());
         IterationRecord {
             iteration,
             trials: self.trials.iter().filter(|(i, _)| *i == iteration).map(|(_, t)| t.clone()).collect(),
             calibrated,
             uniform: fit.uniform.clone(),
-            distribution: fit.member.distribution(axes, space),
-            regularisation: fit.strength,
+            distribution: fit.chosen.member.distribution(axes, space),
+            method: fit.chosen.method,
+            found_in: fit.chosen.iteration,
+            measured: fit.measured.last().cloned(),
+            regularisation: fit.chosen.strength,
             visibility: visibility(space, axes, fit),
             best: self.best.clone(),
             notes: notes(space, fit),
@@ -132,18 +147,12 @@ impl History {
     /// Whether the divergence fell by more than the standard error of the change, which is that of the
     /// paired contributions of the same real samples.
     fn compare(&mut self, fit: &Fit) {
-        let value = fit.calibrated.value;
-        let better = if self.best_influence.is_empty() {
-            true
-        } else {
-            let change: Vec<f64> =
-                self.best_influence.iter().zip(&fit.influence).map(|(old, new)| old - new).collect();
-            let std_error = grouped_std_error(&change, &self.members).unwrap_or(f64::INFINITY);
-            self.best_value - value > std_error
-        };
+        let better = self.best_so_far.as_ref().is_none_or(|best| {
+            let (gain, std_error) = best.gain(&fit.calibrated, &self.members);
+            gain > std_error
+        });
         if better {
-            self.best_value = value;
-            self.best_influence.clone_from(&fit.influence);
+            self.best_so_far = Some(fit.calibrated.clone());
             self.since_better = 0;
         } else if self.estimates.len() > LEAST_ITERATIONS {
             self.since_better += 1;
@@ -157,12 +166,11 @@ impl History {
         iteration: usize,
         exhausted: bool,
     ) -> Option<StopReason> {
-        let upper = |e: &Estimate| e.std_error.map_or(f64::INFINITY, |se| e.value + 1.645 * se);
         let last = self.estimates.last()?;
         if exhausted {
             Some(StopReason::Exhausted)
         } else if iteration >= LEAST_ITERATIONS
-            && params.convergence_threshold.is_some_and(|threshold| upper(last) < threshold)
+            && params.convergence_threshold.is_some_and(|threshold| upper_bound(last) < threshold)
         {
             Some(StopReason::Threshold)
         } else if iteration >= params.max_iterations {
@@ -182,31 +190,54 @@ impl History {
     }
 
     /// Single sets by the surrogate's divergence, which smooths over all trials.
-    fn rank(&self, fit: &Fit) -> Vec<RankedSet> {
-        let (mean, cross) = (&fit.surrogate.mean, &fit.surrogate.cross);
-        let n = cross.nrows() as f64;
-        let real = DVector::from_iterator(cross.ncols(), cross.column_iter().map(|c| c.sum() / n));
-        let weights = &fit.surrogate.smoothed;
-        let predicted = |weights: DVector<f64>| {
-            weights.dot(&(&mean.gram * &weights)) - 2.0 * weights.dot(&real) + self.self_similarity
-        };
-        let mut ranked: Vec<RankedSet> = fit
-            .surrogate
-            .firsts
-            .iter()
-            .map(|&(row, trial)| {
-                let (_, record) = &self.trials[trial];
+    fn rank(&self, fit: &Fit, generated: &Generated) -> Vec<RankedSet> {
+        let everything: Vec<usize> = (0..fit.surrogate.cross.nrows()).collect();
+        let predicted = fit.surrogate.single_sets(&mean_cross(&fit.surrogate.cross, &everything));
+        let id = |at: usize| &self.trials[fit.surrogate.firsts[at].1].1.param_set_id;
+        let mut order: Vec<usize> = (0..predicted.len()).collect();
+        order.sort_by(|&a, &b| predicted[a].total_cmp(&predicted[b]).then(id(a).cmp(id(b))));
+        order.truncate(BEST);
+        let errors = self.smoothed_errors(fit, generated, &order);
+        order
+            .into_iter()
+            .zip(errors)
+            .map(|(at, predicted_std_error)| {
+                let (_, record) = &self.trials[fit.surrogate.firsts[at].1];
                 RankedSet {
                     param_set_id: record.param_set_id.clone(),
                     params: record.params.clone(),
-                    predicted: predicted(weights.row(row).transpose()),
+                    predicted: predicted[at] + self.self_similarity,
+                    predicted_std_error,
                     measured: record.divergence.as_ref().map(|e| e.value),
+                    measured_std_error: record.divergence.as_ref().and_then(|e| e.std_error),
                 }
             })
-            .collect();
-        ranked.sort_by(|a, b| a.predicted.total_cmp(&b.predicted).then(a.param_set_id.cmp(&b.param_set_id)));
-        ranked.truncate(BEST);
-        ranked
+            .collect()
+    }
+
+    /// Standard errors of the smoothed divergences of some measured sets, α being the weights of one: by
+    /// the real samples, as everywhere, and by the generated ones, whose witness values
+    /// f(x̃ⱼ) = 2 ((Kα)ⱼ − cⱼ) differ from what the other sets predict of them by eⱼ:
+    /// Σ over sets of (Σⱼ αⱼ eⱼ)².
+    fn smoothed_errors(&self, fit: &Fit, generated: &Generated, sets: &[usize]) -> Vec<Option<f64>> {
+        let (surrogate, cross) = (&fit.surrogate, &fit.surrogate.cross);
+        let prediction = surrogate.mean.left_out_weights(&generated.groups);
+        let own = members(&generated.groups);
+        let everything: Vec<usize> = (0..cross.nrows()).collect();
+        let target = mean_cross(cross, &everything);
+        let error = |&at: &usize| {
+            let alpha: DVector<f64> = surrogate.smoothed.row(at).transpose();
+            let witness = (&surrogate.mean.gram * &alpha - &target) * 2.0;
+            let surprise = &witness - &prediction * &witness;
+            let square =
+                |rows: &Vec<usize>| rows.iter().map(|&j| alpha[j] * surprise[j]).sum::<f64>().powi(2);
+            let influence: Vec<f64> = (0..cross.nrows())
+                .map(|i| 2.0 * self.similarity_to_others[i] - 2.0 * cross.row(i).transpose().dot(&alpha))
+                .collect();
+            let by_real = grouped_std_error(&influence, &self.members)?;
+            Some(by_real.hypot(own.iter().map(square).sum::<f64>().sqrt()))
+        };
+        sets.iter().map(error).collect()
     }
 }
 
@@ -217,6 +248,11 @@ fn measured(divergence: &dyn FittedDivergence, samples: &Embeddings) -> Result<O
         Err(Error::TooFewSamples { .. }) => Ok(None),
         Err(other) => Err(other),
     }
+}
+
+/// Upper end of the one-sided 95 % interval.
+pub(crate) fn upper_bound(estimate: &Estimate) -> f64 {
+    estimate.std_error.map_or(f64::INFINITY, |std_error| estimate.value + 1.645 * std_error)
 }
 
 fn visibility(space: &ParameterSpace, axes: &Axes, fit: &Fit) -> Vec<ParameterVisibility> {

@@ -7,12 +7,13 @@ use synth_core::{
 use super::action::{Action, CalibrationInput, FeatureBlock, Outcome};
 use super::axes::Axes;
 use super::batch;
-use super::data::{Generated, Real, Similarity};
+use super::choice::{Candidate, Finalist};
+use super::data::{Generated, Real, Similarity, folds, split};
 use super::family::Hyperprior;
-use super::fit::{Fit, Frame};
+use super::fit::{Earlier, Fit, Frame};
 use super::history::History;
 use super::params::{BatchPolicy, CalibrationMode, CalibrationParams};
-use super::record::{FailedSample, InitialSet, PlannedTrial, TrialOrigin};
+use super::record::{FailedSample, InitialSet, PlannedTrial, StopReason, TrialOrigin};
 use super::report;
 use crate::distinct::{Seen, distinct};
 use crate::{Encoding, SobolSequence};
@@ -64,10 +65,23 @@ pub struct Calibration {
     failed: Vec<FailedSample>,
     iteration: usize,
     exhausted: bool,
+    /// Distributions chosen so far, the latest last.
+    chosen: Vec<Candidate>,
+    /// Those that samples of their own were drawn from, and the one that the pending sets are drawn from.
+    finalists: Vec<Finalist>,
+    finalist: Option<Candidate>,
+    /// Why to stop once the finalists are measured.
+    stopping: Option<StopReason>,
     fit: Option<Box<Fit>>,
     state: Action,
 }
 
+/// Chosen distributions that are kept for comparison.
+const MOST_CHOSEN: usize = 10;
+/// Distributions that are measured at the end, at most.
+const MOST_FINALISTS: usize = 3;
+/// A calibration of so many iterations keeps the last two for measuring finalists, a shorter one the last.
+const LONG: usize = 8;
 /// Measured sets without which nothing can be learned.
 const LEAST_SETS: usize = 4;
 
@@ -109,6 +123,10 @@ impl Calibration {
             failed: Vec::new(),
             iteration: 0,
             exhausted: false,
+            chosen: Vec::new(),
+            finalists: Vec::new(),
+            finalist: None,
+            stopping: None,
             fit: None,
             state: Action::Embed { iteration: 0 },
             params,
@@ -166,6 +184,7 @@ impl Calibration {
             axes: &self.axes,
             similarity: Similarity::of(&*self.divergence, &self.real.embeddings),
             hyper: Hyperprior::default(),
+            perfect: self.history.perfect(),
             folds: &self.folds,
             seed: self.seed,
         }
@@ -190,7 +209,7 @@ impl Calibration {
         if trials.is_empty() {
             let mut seen = Seen::default();
             let sets = self.sobol_sets(&mut seen, self.params.initial_sets, 0)?;
-            trials = self.named(sets.0, 0);
+            trials = self.named(sets.0, self.params.replications);
         }
         Ok(trials)
     }
@@ -204,12 +223,13 @@ impl Calibration {
         Ok((sets, suggestion.exhausted))
     }
 
-    fn named(&self, sets: Vec<batch::Chosen>, iteration: usize) -> Vec<PlannedTrial> {
-        let digits = self.params.iteration_batch_size.max(self.params.initial_sets).to_string().len().max(3);
+    fn named(&self, sets: Vec<batch::Chosen>, replications: usize) -> Vec<PlannedTrial> {
+        let most = self.params.iteration_batch_size.max(self.params.initial_sets).max(sets.len());
+        let (iteration, digits) = (self.iteration, most.to_string().len().max(3));
         let planned = |(at, (params, origin)): (usize, batch::Chosen)| PlannedTrial {
             param_set_id: format!("iter{iteration}_set_{at:0digits$}"),
             params,
-            replications: self.params.replications,
+            replications,
             origin,
         };
         sets.into_iter().enumerate().map(planned).collect()
@@ -248,6 +268,7 @@ impl Calibration {
         }
         let trials = std::mem::take(&mut self.pending);
         let failed = std::mem::take(&mut self.failed);
+        let known = self.generated.len();
         self.history.take_in(
             &mut self.generated,
             self.iteration,
@@ -256,8 +277,17 @@ impl Calibration {
             embeddings.as_ref(),
             &*self.divergence,
         )?;
-        let fit = self.frame().fit(&self.generated, &self.real)?;
-        let record = self.history.record(&self.space, &self.axes, &fit, self.iteration);
+        let drawn = known..self.generated.len();
+        if let Some(candidate) = self.finalist.take().filter(|_| drawn.len() >= LEAST_SETS) {
+            self.finalists.push(Finalist { candidate, drawn });
+        }
+        let earlier = Earlier { chosen: &self.chosen, finalists: &self.finalists };
+        let fit = self.frame().fit(&self.generated, &self.real, self.iteration, &earlier)?;
+        if fit.chosen.iteration == self.iteration {
+            self.chosen.push(fit.chosen.clone());
+            self.chosen.drain(..self.chosen.len().saturating_sub(MOST_CHOSEN));
+        }
+        let record = self.history.record(&self.space, &self.axes, &fit, &self.generated, self.iteration);
         self.fit = Some(Box::new(fit));
         self.state = Action::Save { record: Box::new(record) };
         Ok(())
@@ -268,22 +298,29 @@ impl Calibration {
         let Some(fit) = &self.fit else {
             return Err(Error::invalid("outcome", "an answer to an action", "saved"));
         };
-        let stop = self.history.stop(&self.params, self.iteration, self.exhausted);
-        if let Some(stop) = stop {
-            let inputs = report::Inputs {
-                frame: &self.frame(),
-                fit,
-                generated: &self.generated,
-                real: &self.real,
-                held_out: self.held_out.as_ref(),
-                history: &self.history,
-                blocks: &self.blocks,
-                params: &self.params,
-                seed: self.seed.derive("report"),
+        let left = self.params.max_iterations.saturating_sub(self.iteration);
+        let may_measure = left > 0 && !self.exhausted && self.params.mode == CalibrationMode::Distribution;
+        if let Some(stop) = self.stopping {
+            let rival = fit.rival.clone().filter(|_| may_measure && self.finalists.len() < MOST_FINALISTS);
+            return match rival {
+                Some(rival) => self.measure_finalist(rival),
+                // What was learned on the way may give a better reason than the limit.
+                None if stop == StopReason::IterationLimit => self.conclude(
+                    self.history.stop(&self.params, self.iteration, self.exhausted).unwrap_or(stop),
+                ),
+                None => self.conclude(stop),
             };
-            let result = report::result(&inputs, stop)?;
-            self.state = Action::Done(Box::new(result));
-            return Ok(());
+        }
+        let stop = self.history.stop(&self.params, self.iteration, self.exhausted);
+        let reserved = if self.params.max_iterations < LONG { 1 } else { 2 };
+        let stop = stop.or((may_measure && left <= reserved).then_some(StopReason::IterationLimit));
+        if let Some(stop) = stop {
+            if !may_measure {
+                return self.conclude(stop);
+            }
+            self.stopping = Some(stop);
+            let chosen = fit.chosen.clone();
+            return self.measure_finalist(chosen);
         }
         let (sets, exhausted) = self.next_sets(fit)?;
         if sets.is_empty() {
@@ -292,8 +329,39 @@ impl Calibration {
         }
         self.exhausted = exhausted;
         self.iteration += 1;
-        let trials = self.named(sets, self.iteration);
+        let trials = self.named(sets, self.params.replications);
         self.plan(trials);
+        Ok(())
+    }
+
+    /// Plans samples of a distribution itself.
+    fn measure_finalist(&mut self, finalist: Candidate) -> Result<()> {
+        let count = self.params.iteration_batch_size * self.params.replications;
+        let seed = self.seed.derive(&format!("finalist {}", self.iteration));
+        let sets = batch::drawn(&self.frame(), &finalist.member, count, seed)?;
+        self.iteration += 1;
+        self.finalist = Some(finalist);
+        let trials = self.named(sets, 1);
+        self.plan(trials);
+        Ok(())
+    }
+
+    fn conclude(&mut self, stop: StopReason) -> Result<()> {
+        let Some(fit) = &self.fit else {
+            return Err(Error::invalid("outcome", "an answer to an action", "saved"));
+        };
+        let inputs = report::Inputs {
+            frame: &self.frame(),
+            fit,
+            generated: &self.generated,
+            real: &self.real,
+            held_out: self.held_out.as_ref(),
+            history: &self.history,
+            blocks: &self.blocks,
+            params: &self.params,
+            seed: self.seed.derive("report"),
+        };
+        self.state = Action::Done(Box::new(report::result(&inputs, stop)?));
         Ok(())
     }
 
@@ -342,34 +410,4 @@ fn name_of(action: &Action) -> &'static str {
         Action::Save { .. } => "save",
         Action::Done(_) => "nothing: the calibration is done",
     }
-}
-
-/// A quarter of the groups kept aside where there are enough samples that are independent.
-fn split(real: &Embeddings, holdout_from: usize, seed: Seed) -> Result<(Embeddings, Option<Embeddings>)> {
-    let groups = real.group_numbers();
-    let count = real.group_count();
-    if count < holdout_from {
-        return Ok((real.clone(), None));
-    }
-    let mut order: Vec<usize> = (0..count).collect();
-    seed.derive("holdout").stream(0).shuffle(&mut order);
-    let held: Vec<usize> = order[..count / 4].to_vec();
-    let (outside, inside): (Vec<usize>, Vec<usize>) =
-        (0..real.len()).partition(|&i| held.contains(&groups[i]));
-    Ok((real.select(&inside)?, Some(real.select(&outside)?)))
-}
-
-/// The fold of each group.
-fn folds(groups: usize, folds: usize, seed: Seed) -> Result<Vec<usize>> {
-    if groups < 2 {
-        return Err(Error::TooFewSamples {
-            what: "a calibration".into(),
-            needed: 2,
-            got: groups,
-            unit: "independent real groups",
-        });
-    }
-    let mut order: Vec<usize> = (0..groups).map(|at| at % folds.min(groups)).collect();
-    seed.derive("folds").stream(0).shuffle(&mut order);
-    Ok(order)
 }

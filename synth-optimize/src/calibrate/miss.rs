@@ -21,7 +21,7 @@ pub(crate) fn describe(
 ) -> Miss {
     let blocks = block_shifts(fit, generated, real, blocks);
     Miss {
-        text: text(&blocks, verdict),
+        text: text(&blocks, verdict, fit),
         blocks,
         unlike_real_ids: unlike_real(fit, real),
         unlike_synthetic_ids: unlike_synthetic(fit, generated, real),
@@ -63,16 +63,28 @@ fn block_shifts(fit: &Fit, generated: &Generated, real: &Real, blocks: &[Feature
     found
 }
 
-fn text(blocks: &[MissBlock], verdict: &CalibrationVerdict) -> Vec<String> {
+fn text(blocks: &[MissBlock], verdict: &CalibrationVerdict, fit: &Fit) -> Vec<String> {
     let mut text = Vec::new();
     let critical = verdict.null_quantiles.iter().find(|(level, _)| *level > 0.98).map(|(_, value)| *value);
     if verdict.conclusion == Conclusion::Distinguishable {
-        text.push(if critical.is_some_and(|critical| verdict.statistic > critical) {
-            "the generator cannot reach the real data: even its best distribution is clearly distinguishable"
-                .to_owned()
-        } else {
-            "the real data differ from the calibrated distribution's output, though not by much".to_owned()
-        });
+        let clearly = critical.is_some_and(|critical| verdict.statistic > critical);
+        let confirmed = fit.winner.is_some() && fit.rival.is_none();
+        text.push(
+            match (clearly, confirmed) {
+                (true, true) => {
+                    "the generator cannot reach the real data: even the best distribution found, confirmed on \
+                     samples of its own, is clearly distinguishable"
+                }
+                (true, false) => {
+                    "the best distribution found is clearly distinguishable, but nothing has confirmed that it is \
+                     the best there is: more iterations may find a better one"
+                }
+                (false, _) => {
+                    "the real data differ from the calibrated distribution's output, though not by much"
+                }
+            }
+            .to_owned(),
+        );
     }
     let named: Vec<&MissBlock> = blocks.iter().filter(|block| block.share > 0.0).take(WORDED).collect();
     match (verdict.conclusion, named.is_empty()) {

@@ -6,6 +6,7 @@
 mod action;
 mod axes;
 mod batch;
+mod choice;
 mod curves;
 mod data;
 mod emulator;
@@ -14,6 +15,7 @@ mod fit;
 mod history;
 mod linear;
 mod machine;
+mod matching;
 mod mean;
 mod miss;
 mod params;
@@ -21,14 +23,16 @@ mod population;
 mod pseudo;
 mod record;
 mod report;
+mod strength;
 mod summary;
 mod verdict;
+mod worlds;
 
 pub use action::{Action, CalibrationInput, FeatureBlock, Outcome};
 pub use machine::Calibration;
 pub use params::{BatchPolicy, CalibrationMode, CalibrationParams};
 pub use record::{
-    CalibrationResult, CalibrationVerdict, Conclusion, FailedSample, HoldoutResult, InitialSet,
-    IterationRecord, MarginalCurve, Miss, MissBlock, ParameterVisibility, PlannedTrial, RankedSet,
-    StopReason, TrialOrigin, TrialRecord,
+    CalibrationResult, CalibrationVerdict, Conclusion, FailedSample, FitMethod, HoldoutResult, InitialSet,
+    IterationRecord, MarginalCurve, Measurement, Miss, MissBlock, ParameterVisibility, PlannedTrial,
+    RankedSet, StopReason, TrialOrigin, TrialRecord,
 };

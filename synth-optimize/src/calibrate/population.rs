@@ -8,7 +8,7 @@
 
 use nalgebra::DMatrix;
 
-use super::axes::Axes;
+use super::axes::{Axes, Points};
 use super::family::{Grid, Hyperprior, Member, inside};
 use crate::minimize::{Budget, minimize_in_box};
 
@@ -73,75 +73,10 @@ impl Population<'_> {
                 *r += scale * l * w;
             }
         }
-        self.chain(&member, scratch, gradient);
-        value += self.hyperprior(&member, gradient);
+        chain(self.axes, &self.likelihood.grid.points, &member, &scratch.response, gradient);
+        value += ln_hyperprior(self.axes, &self.hyper, self.strength, &member, gradient);
         gradient.iter_mut().for_each(|g| *g = -*g);
         -value
-    }
-
-    /// Gradient of the likelihood from ∂/∂ ln W, in the order of [`Member::to_vector`].
-    fn chain(&self, member: &Member, scratch: &Scratch, gradient: &mut [f64]) {
-        let (axes, points) = (self.axes, &self.likelihood.grid.points);
-        let numbers = axes.numbers();
-        let fitted: Vec<usize> = (0..numbers).filter(|&j| axes.fitted()[j]).collect();
-        let inverse: Vec<f64> = member.ln_sigma.iter().map(|s| (-s).exp()).collect();
-        let moments: Vec<(f64, f64, f64)> =
-            (0..numbers).map(|j| inside(member.mean[j], 1.0 / inverse[j])).collect();
-        gradient.fill(0.0);
-        let logits_from = 2 * fitted.len();
-        let offsets: Vec<usize> = axes
-            .levels()
-            .iter()
-            .scan(logits_from, |at, count| {
-                let own = *at;
-                *at += count;
-                Some(own)
-            })
-            .collect();
-        let mut present = vec![0.0; axes.levels().len()];
-        for (at, &response) in scratch.response.iter().enumerate() {
-            if response == 0.0 {
-                continue;
-            }
-            let (row, exists) = (points.row(at, axes), points.exists_row(at, axes));
-            for (k, &j) in fitted.iter().enumerate() {
-                if exists[j] {
-                    let z = (row[j] - member.mean[j]) * inverse[j];
-                    gradient[2 * k] += response * (z - moments[j].1) * inverse[j];
-                    gradient[2 * k + 1] += response * (z * z - moments[j].2);
-                }
-            }
-            for (column, &level) in points.levels_of(at, axes).iter().enumerate() {
-                if level != usize::MAX {
-                    gradient[offsets[column] + level] += response;
-                    present[column] += response;
-                }
-            }
-        }
-        for (column, &offset) in offsets.iter().enumerate() {
-            for (level, p) in member.probabilities(column).iter().enumerate() {
-                gradient[offset + level] -= present[column] * p;
-            }
-        }
-    }
-
-    /// λ ln h(φ), its gradient added.
-    fn hyperprior(&self, member: &Member, gradient: &mut [f64]) -> f64 {
-        let (h, mut value, mut at) = (&self.hyper, 0.0, 0);
-        let mut add = |x: f64, centre: f64, std: f64| {
-            let z = (x - centre) / std;
-            value -= 0.5 * self.strength * z * z;
-            gradient[at] -= self.strength * z / std;
-            at += 1;
-        };
-        for j in (0..self.axes.numbers()).filter(|&j| self.axes.fitted()[j]) {
-            add(member.mean[j], 0.5, h.mean_std);
-            add(member.ln_sigma[j], h.ln_sigma, h.ln_sigma_std);
-        }
-        for logit in member.logits.iter().flatten() {
-            add(*logit, 0.0, h.logit_std);
-        }
-        value
     }
 
     /// ln Σₘ Wₘ p(sᵢ | θₘ) of each asked sample: how well the member explains it.
@@ -181,15 +116,86 @@ impl Population<'_> {
     }
 }
 
+/// Adds to the gradient over a member's free numbers, in the order of [`Member::to_vector`], what an
+/// objective of the grid's weights gives, from its `response` ∂/∂ ln Wₘ.
+pub(crate) fn chain(axes: &Axes, points: &Points, member: &Member, response: &[f64], gradient: &mut [f64]) {
+    let numbers = axes.numbers();
+    let fitted: Vec<usize> = (0..numbers).filter(|&j| axes.fitted()[j]).collect();
+    let inverse: Vec<f64> = member.ln_sigma.iter().map(|s| (-s).exp()).collect();
+    let moments: Vec<(f64, f64, f64)> =
+        (0..numbers).map(|j| inside(member.mean[j], 1.0 / inverse[j])).collect();
+    gradient.fill(0.0);
+    let logits_from = 2 * fitted.len();
+    let offsets: Vec<usize> = axes
+        .levels()
+        .iter()
+        .scan(logits_from, |at, count| {
+            let own = *at;
+            *at += count;
+            Some(own)
+        })
+        .collect();
+    let mut present = vec![0.0; axes.levels().len()];
+    for (at, &response) in response.iter().enumerate() {
+        if response == 0.0 {
+            continue;
+        }
+        let (row, exists) = (points.row(at, axes), points.exists_row(at, axes));
+        for (k, &j) in fitted.iter().enumerate() {
+            if exists[j] {
+                let z = (row[j] - member.mean[j]) * inverse[j];
+                gradient[2 * k] += response * (z - moments[j].1) * inverse[j];
+                gradient[2 * k + 1] += response * (z * z - moments[j].2);
+            }
+        }
+        for (column, &level) in points.levels_of(at, axes).iter().enumerate() {
+            if level != usize::MAX {
+                gradient[offsets[column] + level] += response;
+                present[column] += response;
+            }
+        }
+    }
+    for (column, &offset) in offsets.iter().enumerate() {
+        for (level, p) in member.probabilities(column).iter().enumerate() {
+            gradient[offset + level] -= present[column] * p;
+        }
+    }
+}
+
+/// λ ln h(φ) of strength λ, its gradient added.
+pub(crate) fn ln_hyperprior(
+    axes: &Axes,
+    hyper: &Hyperprior,
+    strength: f64,
+    member: &Member,
+    gradient: &mut [f64],
+) -> f64 {
+    let (mut value, mut at) = (0.0, 0);
+    let mut add = |x: f64, centre: f64, std: f64| {
+        let z = (x - centre) / std;
+        value -= 0.5 * strength * z * z;
+        gradient[at] -= strength * z / std;
+        at += 1;
+    };
+    for j in (0..axes.numbers()).filter(|&j| axes.fitted()[j]) {
+        add(member.mean[j], 0.5, hyper.mean_std);
+        add(member.ln_sigma[j], hyper.ln_sigma, hyper.ln_sigma_std);
+    }
+    for logit in member.logits.iter().flatten() {
+        add(*logit, 0.0, hyper.logit_std);
+    }
+    value
+}
+
 #[derive(Debug, Default)]
-struct Scratch {
-    weight: Vec<f64>,
-    response: Vec<f64>,
+pub(crate) struct Scratch {
+    pub(crate) weight: Vec<f64>,
+    pub(crate) response: Vec<f64>,
 }
 
 impl Scratch {
     /// Wₘ: importance weights of the grid under a member.
-    fn weights(&mut self, axes: &Axes, member: &Member, grid: &Grid) {
+    pub(crate) fn weights(&mut self, axes: &Axes, member: &Member, grid: &Grid) {
         self.weight.clear();
         let density = super::family::ln_density(axes, Some(member), &grid.points);
         self.weight.extend(density.iter().zip(&grid.ln_density).map(|(p, q)| p - q));

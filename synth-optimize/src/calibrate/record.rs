@@ -20,6 +20,8 @@ pub enum TrialOrigin {
     Uncertain,
     /// Proposed by the point optimiser.
     Point,
+    /// Drawn from a distribution as it stands, once each, to measure it.
+    Finalist,
 }
 
 /// A starting parameter set, given by the composer.
@@ -87,9 +89,16 @@ pub struct RankedSet {
     /// Divergence of its output from the real set as the surrogate predicts it from all trials:
     /// three replications alone are too noisy to rank by.
     pub predicted: f64,
+    /// Its standard error by the chance of the generated and of the real samples. That the set is among the
+    /// best of many by this very figure is not in it: a fresh measurement is likely to be higher.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicted_std_error: Option<f64>,
     /// Divergence of its own samples, where there were enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured: Option<f64>,
+    /// Its standard error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured_std_error: Option<f64>,
 }
 
 /// What one iteration found. Serialised to `scores.json`.
@@ -106,6 +115,16 @@ pub struct IterationRecord {
     pub uniform: Estimate,
     /// The distribution fitted to all real samples.
     pub distribution: ParameterDistribution,
+    /// How that was found.
+    #[serde(default)]
+    pub method: FitMethod,
+    /// The iteration that found it: an earlier one where nothing found since is as near.
+    #[serde(default)]
+    pub found_in: usize,
+    /// What the samples of this iteration say of the distribution that they were drawn from, where they
+    /// were drawn to measure one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measurement>,
     /// Strength of the pull towards the uniform distribution that cross-validation chose.
     pub regularisation: f64,
     /// Share of each parameter's variance that one real sample reveals, by parameter, as measured on
@@ -116,6 +135,35 @@ pub struct IterationRecord {
     /// What a reader must know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+}
+
+/// How a distribution was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FitMethod {
+    /// By the likelihood of the real samples' summaries: the sharpest fit where the generator can make
+    /// such samples at all. It stands unless another is clearly nearer to the real samples.
+    #[default]
+    Likelihood,
+    /// By the least divergence of the surrogate's mean embedding, begun from the best single sets too.
+    MeanEmbedding,
+    /// Not fitted: nothing found was nearer to the real samples than the uniform distribution.
+    Uniform,
+}
+
+/// What samples drawn from a distribution say of it: up to then its divergence is the surrogate's
+/// opinion.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// How the distribution was found.
+    pub method: FitMethod,
+    /// The iteration that found it.
+    pub found_in: usize,
+    /// Samples drawn, each of a parameter set of its own.
+    pub samples: usize,
+    /// Their divergence from the real samples, with the standard error by the chance of both. It is not
+    /// cross-validated: the distribution was fitted to these real samples.
+    pub divergence: Estimate,
 }
 
 /// How much of a parameter shows in an embedding.
@@ -131,7 +179,7 @@ pub struct ParameterVisibility {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopReason {
-    /// All iterations were made.
+    /// All iterations were made, but for those kept for measuring the result that were not needed.
     IterationLimit,
     /// The divergence no longer fell.
     Plateau,
@@ -198,7 +246,8 @@ pub struct HoldoutResult {
     pub uniform: Estimate,
 }
 
-/// The calibrated distribution of one parameter, for plots, with 90 % credible bands.
+/// The calibrated distribution of one parameter, for plots, with bands that are meant to cover the true one
+/// at nine of ten points, were it in the family.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum MarginalCurve {
@@ -206,6 +255,12 @@ pub enum MarginalCurve {
     Numeric {
         /// The parameter.
         parameter: String,
+        /// Mean of the distribution, inside its bounds; that of its parent may lie outside.
+        #[serde(default)]
+        mean: f64,
+        /// Standard deviation of the distribution, inside its bounds.
+        #[serde(default)]
+        std: f64,
         /// Grid over the parameter's range; every whole number for a small integer domain.
         grid: Vec<f64>,
         /// Calibrated density.
@@ -282,6 +337,20 @@ pub struct CalibrationResult {
     pub marginals: Vec<MarginalCurve>,
     /// In which direction the distribution still misses.
     pub miss: Miss,
+    /// How the distribution was found, and in which iteration.
+    #[serde(default)]
+    pub method: FitMethod,
+    /// The iteration that found it.
+    #[serde(default)]
+    pub found_in: usize,
+    /// What samples drawn from the distribution say of it; `None` where there was no iteration left to
+    /// draw any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measurement>,
+    /// The surrogate takes another distribution for better, and there was no iteration left to measure
+    /// that.
+    #[serde(default)]
+    pub contested: bool,
     /// Why the calibration ended.
     pub stop: StopReason,
     /// Iterations made, the initial one included.

@@ -10,7 +10,7 @@ use super::history::History;
 use super::miss;
 use super::params::CalibrationParams;
 use super::record::{CalibrationResult, HoldoutResult, StopReason};
-use super::verdict::{held_out, verdict};
+use super::verdict::{Judgement, held_out, verdict};
 
 /// All that a result is made from.
 pub(crate) struct Inputs<'a> {
@@ -27,10 +27,11 @@ pub(crate) struct Inputs<'a> {
 
 pub(crate) fn result(inputs: &Inputs<'_>, stop: StopReason) -> Result<CalibrationResult> {
     let Inputs { frame, fit, generated, real, history, seed, .. } = *inputs;
-    let verdict = verdict(frame, fit, generated, real, inputs.params.bootstrap_replicates, seed)?;
-    let record = history.last().cloned().unwrap_or_else(|| fit.calibrated.clone());
+    let Judgement { verdict, errors } =
+        verdict(frame, fit, generated, real, inputs.params.bootstrap_replicates, seed)?;
+    let record = history.last().cloned().unwrap_or_else(|| fit.calibrated.estimate.clone());
     Ok(CalibrationResult {
-        distribution: fit.member.distribution(frame.axes, frame.space),
+        distribution: fit.chosen.member.distribution(frame.axes, frame.space),
         miss: miss::describe(fit, generated, real, inputs.blocks, &verdict),
         verdict,
         ratio: ratio(fit),
@@ -38,7 +39,11 @@ pub(crate) fn result(inputs: &Inputs<'_>, stop: StopReason) -> Result<Calibratio
         uniform: fit.uniform.clone(),
         holdout: inputs.held_out.map(|rows| judge_held_out(inputs, rows)),
         best: history.best.clone(),
-        marginals: curves(frame, fit, seed),
+        marginals: curves(frame, fit, &errors),
+        method: fit.chosen.method,
+        found_in: fit.chosen.iteration,
+        measured: fit.winner.map(|winner| fit.measured[winner].clone()),
+        contested: fit.rival.is_some(),
         stop,
         iterations: history.iterations(),
         notes: notes(inputs),
@@ -48,7 +53,7 @@ pub(crate) fn result(inputs: &Inputs<'_>, stop: StopReason) -> Result<Calibratio
 /// Calibrated ÷ uniform, where the latter is clearly above 0.
 fn ratio(fit: &Fit) -> Option<f64> {
     let std_error = fit.uniform.std_error?;
-    (fit.uniform.value > 2.0 * std_error).then(|| fit.calibrated.value / fit.uniform.value)
+    (fit.uniform.value > 2.0 * std_error).then(|| fit.calibrated.estimate.value / fit.uniform.value)
 }
 
 fn judge_held_out(inputs: &Inputs<'_>, held: &Embeddings) -> HoldoutResult {
@@ -75,9 +80,11 @@ fn notes(inputs: &Inputs<'_>) -> Vec<String> {
     if inputs.held_out.is_none() {
         notes.push("no held-out part: there are too few independent real samples to spare any".to_owned());
     }
-    if inputs.params.convergence_threshold.is_some_and(|threshold| inputs.fit.uniform.value < threshold) {
+    let upper = super::history::upper_bound(&inputs.fit.uniform);
+    if inputs.params.convergence_threshold.is_some_and(|threshold| upper < threshold) {
         notes.push(
-            "even the uniform distribution lies below `convergence_threshold`, so passing it says little"
+            "even the uniform distribution's upper 95 % bound lies below `convergence_threshold`, so passing it says \
+             little"
                 .to_owned(),
         );
     }

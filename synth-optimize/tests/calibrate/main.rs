@@ -109,6 +109,39 @@ fn a_batch_is_half_drawn_half_designed_and_never_repeats() {
     assert!(played.records[1].trials.iter().all(|t| t.origin == TrialOrigin::Sobol));
 }
 
+/// A truth of hardly any width, in a corner: the fit by likelihood alone is pulled away from it.
+#[test]
+fn a_narrow_truth_far_from_the_middle_is_found_and_measured() {
+    let set = synth_core::ParameterSet::new().with("kind", "flat").with("count", 1).with("size", 9.0);
+    let narrow = ParameterDistribution::point(set);
+    let far = draw(&narrow, 1000, 1, Seed::from_u64(1).derive("target"));
+    let divergence = |d: &ParameterDistribution| mmd2(&draw(d, 1000, 1, Seed::from_u64(2)), &far);
+    let uniform = divergence(&ParameterDistribution::uniform());
+    for seed in 0..3 {
+        let mut narrow_input = input(16, 1, seed);
+        narrow_input.real = draw(&narrow, 16, 1, Seed::from_u64(seed).derive("narrow"));
+        let params = CalibrationParams { max_iterations: 6, bootstrap_replicates: 19, ..short() };
+        let played = play(params, narrow_input, NEVER).expect("plays");
+        let found = divergence(&played.result.distribution);
+        assert!(found < 0.15 * uniform, "seed {seed}: {found} of {uniform}");
+        let measured = played.result.measured.expect("measured").divergence;
+        let error = measured.std_error.expect("many samples");
+        assert!((measured.value - found).abs() < 4.0 * error, "{} ± {error}, and {found}", measured.value);
+    }
+}
+
+#[test]
+fn finalists_are_measured_on_draws_of_their_own() {
+    let played = play(short(), input(16, 1, 6), NEVER).expect("plays");
+    let last = played.records.last().expect("records");
+    assert_eq!(last.trials.len(), 24, "as many samples as in every batch");
+    assert!(last.trials.iter().all(|t| t.origin == TrialOrigin::Finalist && t.samples == 1));
+    let measured = last.measured.as_ref().expect("measured");
+    assert_eq!(measured.samples, 24);
+    assert_eq!(played.result.measured.as_ref(), Some(measured));
+    assert!(played.records[..3].iter().all(|r| r.measured.is_none()));
+}
+
 #[test]
 fn lost_samples_and_lost_sets_do_not_stop_it() {
     let fails = |iteration: usize, set: usize, replication: usize| match iteration {
@@ -173,9 +206,11 @@ fn curves_cover_every_parameter_with_ordered_bands() {
     assert_eq!(result.marginals.len(), 4);
     for curve in &result.marginals {
         match curve {
-            MarginalCurve::Numeric { grid, density, lower, upper, uniform, parameter } => {
+            MarginalCurve::Numeric { grid, density, lower, upper, uniform, parameter, mean, std } => {
                 assert!(grid.len() == density.len() && uniform.len() == grid.len());
                 assert!(lower.iter().zip(upper).all(|(l, u)| l <= u));
+                let ends = (grid[0], grid[grid.len() - 1]);
+                assert!((ends.0..=ends.1).contains(mean) && *std > 0.0 && *std < ends.1 - ends.0);
                 if parameter == "count" {
                     assert!(
                         (density.iter().sum::<f64>() - 1.0).abs() < 1e-9,
