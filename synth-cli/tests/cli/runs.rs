@@ -128,7 +128,7 @@ fn the_optimizer_and_its_acquisition_are_honoured() {
             let settings = ["--out", &out, "--set", setting, "--set", &mode, "--set", "point_sets=2"];
             run(
                 &place,
-                &[&settings[..], &["--set", "max_iterations=1", "--set", "initial_sets=16"]].concat(),
+                &[&settings[..], &["--set", "max_iterations=4", "--set", "initial_sets=16"]].concat(),
             )
             .code(0);
             let sets =
