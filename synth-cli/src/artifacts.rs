@@ -116,7 +116,9 @@ pub(crate) fn summary(experiment: &Experiment, result: &CalibrationResult, root:
 /// Why the calibration ended, as `after iteration 7: …`.
 pub(crate) fn ending(result: &CalibrationResult) -> String {
     let why = match result.stop {
-        StopReason::IterationLimit => "the limit was reached; the last iterations are kept for measuring the result",
+        StopReason::IterationLimit => {
+            "the limit was reached; the last iterations are kept for measuring the result"
+        }
         StopReason::Plateau => "the divergence no longer fell by more than its standard error",
         StopReason::Threshold => "the upper 95 % bound of the divergence fell below `convergence_threshold`",
         StopReason::Exhausted => "every parameter set of the space was measured",

@@ -10,8 +10,11 @@ use super::family::Member;
 use super::fit::{Surrogate, grouped_std_error};
 use super::record::{FitMethod, Measurement};
 
-/// Standard errors by which another candidate must be better to take the first one's place.
-const CLEARLY: f64 = 2.0;
+/// Standard errors by which another candidate must be better to take the first one's place; there are
+/// about ten of them, of which the best is looked at.
+const CLEARLY: f64 = 3.0;
+/// The same for one that is only to be measured, too.
+const WORTH_MEASURING: f64 = 2.0;
 
 /// A distribution that may become the calibrated one.
 #[derive(Clone, Debug)]
@@ -109,10 +112,10 @@ impl Measured {
     }
 
     /// Whether it shows more than a perfect generator may, and `rival`, as the surrogate judges it, is
-    /// clearly better.
+    /// better by enough to be measured.
     pub(crate) fn is_beaten_by(&self, rival: &Judged, members: &[Vec<usize>], perfect: f64) -> bool {
         let (gain, std_error) = self.judged.gain(rival, members);
-        self.judged.estimate.value > perfect && gain > CLEARLY * std_error.hypot(self.std_error)
+        self.judged.estimate.value > perfect && gain > WORTH_MEASURING * std_error.hypot(self.std_error)
     }
 
     pub(crate) fn record(&self, of: &Candidate, members: &[Vec<usize>]) -> Measurement {

@@ -9,6 +9,7 @@ use super::choice::{Candidate, Finalist, Judged, Measured, best_measured, choose
 use super::data::{Generated, Real, Similarity};
 use super::emulator::Emulator;
 use super::family::{Grid, Hyperprior, Member, grid_around};
+use super::linear::members;
 use super::matching::{match_mean, mean_cross};
 use super::mean::MeanSurrogate;
 use super::population::{Likelihood, Population};
@@ -29,9 +30,9 @@ pub(crate) struct Surrogate {
     pub(crate) mean: MeanSurrogate,
     /// k(real, generated).
     pub(crate) cross: DMatrix<f64>,
-    /// First row and number of each measured set, in the order of `smoothed`.
+    /// First row and number of each measured set with replications, in the order of `smoothed`.
     pub(crate) firsts: Vec<(usize, usize)>,
-    /// Weights of the mean embedding at the measured sets, `[sets, generated]`.
+    /// Weights of the mean embedding at those sets, `[sets, generated]`.
     pub(crate) smoothed: DMatrix<f64>,
 }
 
@@ -98,9 +99,7 @@ impl Frame<'_> {
         let gram = self.similarity.own_gram(&slices);
         let mean = MeanSurrogate::fit(self.axes, &points, &gram, &generated.groups);
         let cross = self.similarity.gram(&real.iter().map(Vec::as_slice).collect::<Vec<_>>(), &slices);
-        let rows: Vec<usize> = (0..generated.len())
-            .filter(|&i| i == 0 || generated.groups[i] != generated.groups[i - 1])
-            .collect();
+        let rows = first_rows(&generated.groups);
         let smoothed = mean.weights_at(self.axes, &points.select(&rows, self.axes));
         let firsts = rows.iter().map(|&row| (row, generated.groups[row])).collect();
         Ok(Surrogate { points, basis, summaries, emulator, mean, cross, firsts, smoothed })
@@ -250,6 +249,16 @@ impl Frame<'_> {
         let estimate = Estimate { value, std_error, ci95, ..Estimate::default() };
         Judged { estimate, influence }
     }
+}
+
+/// The first row of each set with replications, which tell something of the set; of each set where none
+/// has any.
+fn first_rows(groups: &[usize]) -> Vec<usize> {
+    let firsts = |least: usize| -> Vec<usize> {
+        members(groups).iter().filter(|rows| rows.len() >= least).map(|rows| rows[0]).collect()
+    };
+    let replicated = firsts(2);
+    if replicated.is_empty() { firsts(1) } else { replicated }
 }
 
 /// What is known from the iterations before.
