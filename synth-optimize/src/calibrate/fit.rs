@@ -10,7 +10,7 @@ use super::data::{Generated, Real, Similarity};
 use super::emulator::Emulator;
 use super::family::{Grid, Hyperprior, Member, grid_around};
 use super::linear::members;
-use super::matching::{match_mean, mean_cross};
+use super::matching::{Matched, match_mean, mean_cross};
 use super::mean::MeanSurrogate;
 use super::population::{Likelihood, Population};
 use super::record::{FitMethod, Measurement};
@@ -105,9 +105,9 @@ impl Frame<'_> {
         Ok(Surrogate { points, basis, summaries, emulator, mean, cross, firsts, smoothed })
     }
 
-    /// Fits by likelihood and by mean embedding, and chooses: the fit by likelihood, unless the other, a
-    /// distribution chosen `earlier`, or the uniform one is clearly nearer to the real samples. Once there
-    /// are finalists, the best of them by their own samples is chosen, and that other is its rival.
+    /// Fits by likelihood and by mean embedding, and chooses: the fit by likelihood, unless one of the
+    /// others, the uniform distribution, or one chosen `earlier` is clearly nearer to the real samples. Once
+    /// there are finalists, the best of them by their own samples is chosen, and that other is its rival.
     pub(crate) fn fit(
         &self,
         generated: &Generated,
@@ -121,9 +121,11 @@ impl Frame<'_> {
         let weights = sample_weights(&real.groups, correlation);
         let (likelihood, first) = self.likelihood(&surrogate, &summaries, &weights);
         let by_likelihood = self.by_likelihood(&likelihood, real, &weights, &first, iteration);
-        let by_mean = self.by_mean(&surrogate, real, &by_likelihood.member, iteration);
         let even = Candidate::uniform(self.axes, by_likelihood.folds.len(), iteration);
-        let mut candidates = vec![by_likelihood, by_mean, even];
+        let by_mean = self.by_mean(&surrogate, real, &by_likelihood.member, iteration);
+        let mut candidates = vec![by_likelihood];
+        candidates.extend(by_mean);
+        candidates.push(even);
         let is_finalist = |c: &&Candidate| earlier.finalists.iter().any(|f| f.candidate.member == c.member);
         candidates.extend(earlier.chosen.iter().filter(|c| !is_finalist(c)).cloned());
         let mut judged: Vec<Judged> =
@@ -184,14 +186,23 @@ impl Frame<'_> {
         }
     }
 
-    fn by_mean(&self, surrogate: &Surrogate, real: &Real, first: &Member, iteration: usize) -> Candidate {
+    fn by_mean(
+        &self,
+        surrogate: &Surrogate,
+        real: &Real,
+        first: &Member,
+        iteration: usize,
+    ) -> Vec<Candidate> {
         let everything: Vec<usize> = (0..real.len()).collect();
         let single = surrogate.single_sets(&mean_cross(&surrogate.cross, &everything));
         let mut order: Vec<usize> = (0..single.len()).collect();
         order.sort_by(|&a, &b| single[a].total_cmp(&single[b]));
         let best: Vec<usize> = order.into_iter().map(|at| surrogate.firsts[at].0).collect();
-        let (member, folds) = match_mean(self, surrogate, real, first, &best);
-        Candidate { member, folds, method: FitMethod::MeanEmbedding, strength: 1.0, iteration }
+        let candidate = |matched: Matched| {
+            let Matched { member, folds, strength } = matched;
+            Candidate { member, folds, method: FitMethod::MeanEmbedding, strength, iteration }
+        };
+        match_mean(self, surrogate, real, first, &best).into_iter().map(candidate).collect()
     }
 
     fn judge(&self, surrogate: &Surrogate, real: &Real, candidate: &Candidate) -> Judged {

@@ -251,7 +251,7 @@ pub struct HoldoutResult {
 ///
 /// A bias of the surrogate is not in the bands. Where parameters make up for one another, as size and
 /// spread of size do in the void simulator, they cover less than nine tenths of the true density: over
-/// twenty calibrations to 48 images 0.54 to 0.93 of its mass, by parameter.
+/// twenty calibrations to 48 images 0.62 to 0.85 of its mass, by parameter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum MarginalCurve {
