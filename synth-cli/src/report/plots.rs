@@ -5,11 +5,12 @@ use kuva::backend::png::PngBackend;
 use kuva::backend::svg::SvgBackend;
 use kuva::plot::band::BandPlot;
 use kuva::plot::bar::BarPlot;
+use kuva::plot::legend::{LegendEntry, LegendShape};
 use kuva::plot::line::LinePlot;
 use kuva::plot::scatter::{MarkerShape, ScatterPlot};
 use kuva::render::layout::Layout;
 use kuva::render::plots::Plot as Drawing;
-use kuva::render::render::{Scene, render_multiple};
+use kuva::render::render::{Scene, collect_legend_entries, render_multiple};
 
 use super::data::{Convergence, Marginal, MarginalShape, PointSet, ReportData, Role};
 
@@ -92,7 +93,7 @@ fn convergence(data: &Convergence) -> Result<Plot, String> {
     let mut drawings: Vec<Drawing> = Vec::new();
     if let Some(null) = data.null {
         let band = BandPlot::new(ends, [null.low; 2], [null.high; 2]).with_color(PRIOR).with_opacity(0.3);
-        drawings.push(band.with_legend("a perfect generator, 5 % to 95 %").into());
+        drawings.push(band.into());
     }
     if let Some(prior) = data.prior {
         let line = LinePlot::new().with_data(ends.map(|x| (x, prior))).with_color(FAR).with_dashed();
@@ -119,6 +120,7 @@ fn convergence(data: &Convergence) -> Result<Plot, String> {
         );
     }
     let layout = frame(&drawings, 760.0, 360.0)
+        .with_legend_entries(with_null(collect_legend_entries(&drawings), data.null.is_some()))
         .with_legend_width(WIDE_LEGEND_PX)
         .with_x_label("iteration")
         .with_y_label(format!("cross-validated {}", data.divergence))
@@ -128,6 +130,19 @@ fn convergence(data: &Convergence) -> Result<Plot, String> {
          its 95 % quantile."
     );
     finish("convergence", &caption, render_multiple(drawings, layout))
+}
+
+/// kuva names no bands in a legend by itself.
+fn with_null(mut entries: Vec<LegendEntry>, is_known: bool) -> Vec<LegendEntry> {
+    if is_known {
+        entries.push(LegendEntry {
+            label: "a perfect generator, 5 % to 95 %".to_owned(),
+            color: PRIOR.to_owned(),
+            shape: LegendShape::Rect,
+            dasharray: None,
+        });
+    }
+    entries
 }
 
 /// First and last of ascending values, a step apart at least.
@@ -151,7 +166,10 @@ fn marginal(parameter: &Marginal) -> Result<Plot, String> {
         MarginalShape::Numeric { mean, std, .. } => format!(" (mean {mean}, standard deviation {std})"),
         MarginalShape::Categorical { .. } => String::new(),
     };
-    let caption = format!("Calibrated distribution of {name}{moments}, with its 90 % band, and {others}.");
+    let caption = format!(
+        "Calibrated distribution of {name}{moments}, with the 90 % band of what chance leaves open, and {others}. The \
+         surrogate's own bias is not in the band."
+    );
     finish(&format!("marginal_{name}"), &caption, render_multiple(drawings, layout))
 }
 
@@ -194,7 +212,7 @@ fn shares(shape: &MarginalShape) -> Vec<Drawing> {
     }
     let legend =
         if truth.is_some() { vec!["calibrated", "true", "prior"] } else { vec!["calibrated", "prior"] };
-    vec![bars.with_asymmetric_error(whiskers).with_error_cap_width(0.4).with_legend(legend).into()]
+    vec![bars.with_asymmetric_error(whiskers).with_error_cap_width(0.0).with_legend(legend).into()]
 }
 
 fn frame(drawings: &[Drawing], width: f64, height: f64) -> Layout {

@@ -10,8 +10,13 @@ use super::family::Member;
 use super::fit::{Surrogate, grouped_std_error};
 use super::record::{FitMethod, Measurement};
 
-/// Standard errors by which another candidate must be better to take the first one's place.
-const CLEARLY: f64 = 2.0;
+/// Standard errors by which another candidate must be better to take the first one's place; there are
+/// about ten of them, of which the best is looked at.
+const CLEARLY: f64 = 3.0;
+/// Standard errors from a one-sided 95 % bound.
+const ONE_SIDED: f64 = 1.645;
+/// As [`CLEARLY`], for one that is only to be measured, too.
+const WORTH_MEASURING: f64 = 1.0;
 
 /// A distribution that may become the calibrated one.
 #[derive(Clone, Debug)]
@@ -58,15 +63,15 @@ impl Judged {
     }
 }
 
-/// The first candidate, unless its divergence is above `perfect`, what a perfect generator may show, and
-/// others are clearly better: then the best of those.
+/// The first candidate, unless its divergence is clearly above `perfect`, what a perfect generator may show,
+/// and another is clearly better: then that one, on the same terms with those after it.
 pub(crate) fn choose(judged: &[Judged], members: &[Vec<usize>], perfect: f64) -> usize {
-    let clearly = |i: &usize| {
-        let (gain, std_error) = judged[0].gain(&judged[*i], members);
-        judged[0].estimate.value > perfect && gain > CLEARLY * std_error
-    };
-    let value = |i: &usize| judged[*i].estimate.value;
-    (1..judged.len()).filter(clearly).min_by(|a, b| value(a).total_cmp(&value(b))).unwrap_or(0)
+    (1..judged.len()).fold(0, |at, other| {
+        let estimate = &judged[at].estimate;
+        let least = estimate.value - ONE_SIDED * estimate.std_error.unwrap_or(f64::INFINITY);
+        let (gain, std_error) = judged[at].gain(&judged[other], members);
+        if least > perfect && gain > CLEARLY * std_error { other } else { at }
+    })
 }
 
 /// Divergence of a distribution from the real samples as measured on samples drawn from it.
@@ -109,10 +114,10 @@ impl Measured {
     }
 
     /// Whether it shows more than a perfect generator may, and `rival`, as the surrogate judges it, is
-    /// clearly better.
+    /// better by enough to be measured.
     pub(crate) fn is_beaten_by(&self, rival: &Judged, members: &[Vec<usize>], perfect: f64) -> bool {
         let (gain, std_error) = self.judged.gain(rival, members);
-        self.judged.estimate.value > perfect && gain > CLEARLY * std_error.hypot(self.std_error)
+        self.judged.estimate.value > perfect && gain > WORTH_MEASURING * std_error.hypot(self.std_error)
     }
 
     pub(crate) fn record(&self, of: &Candidate, members: &[Vec<usize>]) -> Measurement {
@@ -142,7 +147,7 @@ mod tests {
 
     fn judged(influence: &[f64]) -> Judged {
         let value = influence.iter().sum::<f64>() / influence.len() as f64;
-        let estimate = Estimate { value, ..Estimate::default() };
+        let estimate = Estimate { value, std_error: Some(0.1), ..Estimate::default() };
         Judged { estimate, influence: influence.to_vec() }
     }
 
@@ -154,9 +159,9 @@ mod tests {
         let noisy = judged(&[2.0, -1.0, 3.0, 2.0]);
         let better = judged(&[0.1, 0.9, 2.0, 3.0]);
         let little = judged(&[0.5, 1.5, 2.5, 3.5]);
-        let all = [first, noisy, little, better];
+        let all = [first, noisy, better, little];
         assert_eq!(choose(&all[..2], &members, 0.0), 0);
-        assert_eq!(choose(&all, &members, 0.0), 3);
-        assert_eq!(choose(&all, &members, 2.6), 0, "no worse than a perfect generator may look");
+        assert_eq!(choose(&all, &members, 0.0), 2);
+        assert_eq!(choose(&all, &members, 2.4), 0, "not clearly worse than a perfect generator may look");
     }
 }

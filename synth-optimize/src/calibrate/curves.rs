@@ -14,11 +14,11 @@ const GRID: usize = 101;
 /// Whole-number domains up to this many values are shown value by value.
 const MOST_BARS: i64 = 200;
 
-/// One curve per parameter with 90 % bands. The fit is taken to be wrong by as much, and in the same
+/// One curve per parameter with bands. The fit is taken to be wrong by as much, and in the same
 /// direction, as it was wrong on pseudo-real sets of known truth: the band holds what remains of the
 /// calibrated member after each of those `errors` is taken away (the basic bootstrap; Davison & Hinkley
 /// 1997, "Bootstrap methods and their application", §5.2.1). So it holds the pull of the hyperprior and
-/// the surrogate's error besides the chance of the real samples.
+/// the chance of the generated samples besides that of the real ones, but no bias of the surrogate.
 pub(crate) fn curves(frame: &Frame<'_>, fit: &Fit, errors: &[Vec<f64>]) -> Vec<MarginalCurve> {
     let (low, high) = Member::bounds(frame.axes);
     let centre = fit.chosen.member.to_vector(frame.axes);

@@ -9,7 +9,8 @@ use super::choice::{Candidate, Finalist, Judged, Measured, best_measured, choose
 use super::data::{Generated, Real, Similarity};
 use super::emulator::Emulator;
 use super::family::{Grid, Hyperprior, Member, grid_around};
-use super::matching::{match_mean, mean_cross};
+use super::linear::members;
+use super::matching::{Matched, match_mean, mean_cross};
 use super::mean::MeanSurrogate;
 use super::population::{Likelihood, Population};
 use super::record::{FitMethod, Measurement};
@@ -29,9 +30,9 @@ pub(crate) struct Surrogate {
     pub(crate) mean: MeanSurrogate,
     /// k(real, generated).
     pub(crate) cross: DMatrix<f64>,
-    /// First row and number of each measured set, in the order of `smoothed`.
+    /// First row and number of each measured set with replications, in the order of `smoothed`.
     pub(crate) firsts: Vec<(usize, usize)>,
-    /// Weights of the mean embedding at the measured sets, `[sets, generated]`.
+    /// Weights of the mean embedding at those sets, `[sets, generated]`.
     pub(crate) smoothed: DMatrix<f64>,
 }
 
@@ -98,17 +99,15 @@ impl Frame<'_> {
         let gram = self.similarity.own_gram(&slices);
         let mean = MeanSurrogate::fit(self.axes, &points, &gram, &generated.groups);
         let cross = self.similarity.gram(&real.iter().map(Vec::as_slice).collect::<Vec<_>>(), &slices);
-        let rows: Vec<usize> = (0..generated.len())
-            .filter(|&i| i == 0 || generated.groups[i] != generated.groups[i - 1])
-            .collect();
+        let rows = first_rows(&generated.groups);
         let smoothed = mean.weights_at(self.axes, &points.select(&rows, self.axes));
         let firsts = rows.iter().map(|&row| (row, generated.groups[row])).collect();
         Ok(Surrogate { points, basis, summaries, emulator, mean, cross, firsts, smoothed })
     }
 
-    /// Fits by likelihood and by mean embedding, and chooses: the fit by likelihood, unless the other, a
-    /// distribution chosen `earlier`, or the uniform one is clearly nearer to the real samples. Once there
-    /// are finalists, the best of them by their own samples is chosen, and that other is its rival.
+    /// Fits by likelihood and by mean embedding, and chooses: the fit by likelihood, unless one of the
+    /// others, the uniform distribution, or one chosen `earlier` is clearly nearer to the real samples. Once
+    /// there are finalists, the best of them by their own samples is chosen, and that other is its rival.
     pub(crate) fn fit(
         &self,
         generated: &Generated,
@@ -122,9 +121,11 @@ impl Frame<'_> {
         let weights = sample_weights(&real.groups, correlation);
         let (likelihood, first) = self.likelihood(&surrogate, &summaries, &weights);
         let by_likelihood = self.by_likelihood(&likelihood, real, &weights, &first, iteration);
-        let by_mean = self.by_mean(&surrogate, real, &by_likelihood.member, iteration);
         let even = Candidate::uniform(self.axes, by_likelihood.folds.len(), iteration);
-        let mut candidates = vec![by_likelihood, by_mean, even];
+        let by_mean = self.by_mean(&surrogate, real, &by_likelihood.member, iteration);
+        let mut candidates = vec![by_likelihood];
+        candidates.extend(by_mean);
+        candidates.push(even);
         let is_finalist = |c: &&Candidate| earlier.finalists.iter().any(|f| f.candidate.member == c.member);
         candidates.extend(earlier.chosen.iter().filter(|c| !is_finalist(c)).cloned());
         let mut judged: Vec<Judged> =
@@ -185,14 +186,23 @@ impl Frame<'_> {
         }
     }
 
-    fn by_mean(&self, surrogate: &Surrogate, real: &Real, first: &Member, iteration: usize) -> Candidate {
+    fn by_mean(
+        &self,
+        surrogate: &Surrogate,
+        real: &Real,
+        first: &Member,
+        iteration: usize,
+    ) -> Vec<Candidate> {
         let everything: Vec<usize> = (0..real.len()).collect();
         let single = surrogate.single_sets(&mean_cross(&surrogate.cross, &everything));
         let mut order: Vec<usize> = (0..single.len()).collect();
         order.sort_by(|&a, &b| single[a].total_cmp(&single[b]));
         let best: Vec<usize> = order.into_iter().map(|at| surrogate.firsts[at].0).collect();
-        let (member, folds) = match_mean(self, surrogate, real, first, &best);
-        Candidate { member, folds, method: FitMethod::MeanEmbedding, strength: 1.0, iteration }
+        let candidate = |matched: Matched| {
+            let Matched { member, folds, strength } = matched;
+            Candidate { member, folds, method: FitMethod::MeanEmbedding, strength, iteration }
+        };
+        match_mean(self, surrogate, real, first, &best).into_iter().map(candidate).collect()
     }
 
     fn judge(&self, surrogate: &Surrogate, real: &Real, candidate: &Candidate) -> Judged {
@@ -250,6 +260,16 @@ impl Frame<'_> {
         let estimate = Estimate { value, std_error, ci95, ..Estimate::default() };
         Judged { estimate, influence }
     }
+}
+
+/// The first row of each set with replications, which tell something of the set; of each set where none
+/// has any.
+fn first_rows(groups: &[usize]) -> Vec<usize> {
+    let firsts = |least: usize| -> Vec<usize> {
+        members(groups).iter().filter(|rows| rows.len() >= least).map(|rows| rows[0]).collect()
+    };
+    let replicated = firsts(2);
+    if replicated.is_empty() { firsts(1) } else { replicated }
 }
 
 /// What is known from the iterations before.

@@ -80,8 +80,6 @@ pub struct Calibration {
 const MOST_CHOSEN: usize = 10;
 /// Distributions that are measured at the end, at most.
 const MOST_FINALISTS: usize = 3;
-/// A calibration of so many iterations keeps the last two for measuring finalists, a shorter one the last.
-const LONG: usize = 8;
 /// Measured sets without which nothing can be learned.
 const LEAST_SETS: usize = 4;
 
@@ -312,7 +310,11 @@ impl Calibration {
             };
         }
         let stop = self.history.stop(&self.params, self.iteration, self.exhausted);
-        let reserved = if self.params.max_iterations < LONG { 1 } else { 2 };
+        let reserved = match self.params.max_iterations {
+            0..=1 => 0,
+            2..=7 => 1,
+            _ => 2,
+        };
         let stop = stop.or((may_measure && left <= reserved).then_some(StopReason::IterationLimit));
         if let Some(stop) = stop {
             if !may_measure {

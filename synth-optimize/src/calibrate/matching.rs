@@ -26,9 +26,8 @@ use crate::minimize::{Budget, minimize_in_box};
 const GRID: u64 = 1024;
 /// Best single sets about which a fit begins.
 const STARTS: usize = 3;
-/// Strength λ of the hyperprior: enough to settle what the samples do not, so that a narrow truth costs
-/// little.
-const STRENGTH: f64 = 0.03;
+/// Strengths λ of the hyperprior: one that a wide truth costs little, and one that a narrow truth does.
+const STRENGTHS: [f64; 2] = [0.5, 0.03];
 const FIT: Budget = Budget { iterations: 60, gradient: 1e-3, gain: 1e-4 };
 const REFIT: Budget = Budget { iterations: 20, gradient: 1e-2, gain: 1e-3 };
 
@@ -41,8 +40,16 @@ pub(crate) struct Matching<'a> {
     /// α at the grid's points, `[points, generated]`.
     weights: &'a DMatrix<f64>,
     gram: &'a DMatrix<f64>,
+    scale: Scale,
+}
+
+/// How divergence and hyperprior weigh against each other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scale {
     /// v.
-    unit: f64,
+    pub(crate) unit: f64,
+    /// λ.
+    pub(crate) strength: f64,
 }
 
 impl<'a> Matching<'a> {
@@ -51,9 +58,9 @@ impl<'a> Matching<'a> {
         grid: &'a Grid,
         weights: &'a DMatrix<f64>,
         gram: &'a DMatrix<f64>,
-        unit: f64,
+        scale: Scale,
     ) -> Self {
-        Self { axes: frame.axes, hyper: frame.hyper, grid, weights, gram, unit }
+        Self { axes: frame.axes, hyper: frame.hyper, grid, weights, gram, scale }
     }
 
     /// The member that minimises J for samples of mean kernel `target` with the generated ones, from
@@ -72,6 +79,28 @@ impl<'a> Matching<'a> {
         (Member::from_vector(&minimum.x, self.axes, &self.hyper), minimum.value)
     }
 
+    /// The best fits without each fold of the real samples, begun from the optima of all.
+    fn without_folds(
+        &self,
+        frame: &Frame<'_>,
+        surrogate: &Surrogate,
+        real: &Real,
+        optima: &[(Member, f64)],
+    ) -> Vec<Member> {
+        let folds = frame.folds.iter().max().map_or(0, |last| last + 1);
+        (0..folds)
+            .into_par_iter()
+            .map(|fold| {
+                let inside: Vec<usize> =
+                    (0..real.len()).filter(|&i| frame.folds[real.groups[i]] != fold).collect();
+                let target = mean_cross(&surrogate.cross, &inside);
+                let refits = optima.iter().map(|(start, _)| self.minimise(&target, start, REFIT));
+                let best = refits.min_by(|a, b| a.1.total_cmp(&b.1));
+                best.map_or_else(|| Member::typical(self.axes, &self.hyper), |(member, _)| member)
+            })
+            .collect()
+    }
+
     /// J and its gradient.
     fn objective(
         &self,
@@ -84,53 +113,56 @@ impl<'a> Matching<'a> {
         scratch.weights(self.axes, &member, self.grid);
         let alpha = self.weights.tr_mul(&DVector::from_column_slice(&scratch.weight));
         let own = self.gram * &alpha;
-        let value = (alpha.dot(&own) - 2.0 * alpha.dot(target)) / self.unit;
-        let slope = self.weights * ((own - target) * (-2.0 / self.unit));
+        let value = (alpha.dot(&own) - 2.0 * alpha.dot(target)) / self.scale.unit;
+        let slope = self.weights * ((own - target) * (-2.0 / self.scale.unit));
         let mean: f64 = slope.iter().zip(&scratch.weight).map(|(s, w)| s * w).sum();
         scratch.response.clear();
         scratch.response.extend(slope.iter().zip(&scratch.weight).map(|(s, w)| w * (s - mean)));
         chain(self.axes, &self.grid.points, &member, &scratch.response, gradient);
-        let prior = ln_hyperprior(self.axes, &self.hyper, STRENGTH, &member, gradient);
+        let prior = ln_hyperprior(self.axes, &self.hyper, self.scale.strength, &member, gradient);
         gradient.iter_mut().for_each(|g| *g = -*g);
         value - prior
     }
 }
 
-/// The fit to all real samples and, begun from its optima, those without each fold. It starts from
-/// `first`, from the middle of the space, and from narrow members about the first of the generated
-/// rows `best`.
+/// A fit by mean embedding.
+#[derive(Debug)]
+pub(crate) struct Matched {
+    pub(crate) member: Member,
+    /// Fitted without each fold.
+    pub(crate) folds: Vec<Member>,
+    pub(crate) strength: f64,
+}
+
+/// One fit for each strength, strongest first. Fits begin from `first`, from the middle of the space, and
+/// from narrow members about the first of the generated rows `best`; those without a fold from the optima
+/// of all real samples.
 pub(crate) fn match_mean(
     frame: &Frame<'_>,
     surrogate: &Surrogate,
     real: &Real,
     first: &Member,
     best: &[usize],
-) -> (Member, Vec<Member>) {
-    let (axes, hyper, fold_of) = (frame.axes, frame.hyper, frame.folds);
-    let mut starts: Vec<Member> =
-        best.iter().take(STARTS).map(|&row| Member::about(axes, &hyper, &surrogate.points, row)).collect();
+) -> Vec<Matched> {
+    let (axes, hyper) = (frame.axes, frame.hyper);
+    let about = |&row: &usize| Member::about(axes, &hyper, &surrogate.points, row);
+    let mut starts: Vec<Member> = best.iter().take(STARTS).map(about).collect();
     starts.extend([first.clone(), Member::typical(axes, &hyper)]);
     let around: Vec<Member> = starts.iter().map(|start| start.widened(1.5, 0.1, 0.3)).collect();
     let grid = grid_over(axes, &around, &frame.sequence("grid of means"), GRID);
     let weights = surrogate.mean.weights_at(axes, &grid.points);
     let unit = null_scale(real);
-    let matching = Matching::new(frame, &grid, &weights, &surrogate.mean.gram, unit);
     let everything: Vec<usize> = (0..real.len()).collect();
     let target = mean_cross(&surrogate.cross, &everything);
-    let optima: Vec<(Member, f64)> =
-        starts.par_iter().map(|start| matching.minimise(&target, start, FIT)).collect();
-    let best = optima.iter().min_by(|a, b| a.1.total_cmp(&b.1)).map_or(first, |(member, _)| member);
-    let folds = fold_of.iter().max().map_or(0, |last| last + 1);
-    let without: Vec<Member> = (0..folds)
-        .into_par_iter()
-        .map(|fold| {
-            let inside: Vec<usize> = (0..real.len()).filter(|&i| fold_of[real.groups[i]] != fold).collect();
-            let target = mean_cross(&surrogate.cross, &inside);
-            let refits = optima.iter().map(|(start, _)| matching.minimise(&target, start, REFIT));
-            refits.min_by(|a, b| a.1.total_cmp(&b.1)).map_or_else(|| first.clone(), |(member, _)| member)
-        })
-        .collect();
-    (best.clone(), without)
+    let matched = |strength: f64| {
+        let matching = Matching::new(frame, &grid, &weights, &surrogate.mean.gram, Scale { unit, strength });
+        let optima: Vec<(Member, f64)> =
+            starts.par_iter().map(|start| matching.minimise(&target, start, FIT)).collect();
+        let best = optima.iter().min_by(|a, b| a.1.total_cmp(&b.1)).map_or(first, |(member, _)| member);
+        let folds = matching.without_folds(frame, surrogate, real, &optima);
+        Matched { member: best.clone(), folds, strength }
+    };
+    STRENGTHS.into_iter().map(matched).collect()
 }
 
 /// What the unbiased divergence of n real samples from their own distribution varies by.

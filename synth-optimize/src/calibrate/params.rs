@@ -43,8 +43,8 @@ pub struct CalibrationParams {
     pub iteration_batch_size: usize,
     /// Samples per parameter set. Range: 1 to 1024. Default 3.
     pub replications: usize,
-    /// Iterations after the initial one, at most. The last two (the last, of fewer than eight) measure the
-    /// result on samples of its own. Range: 0 to 10 000. Default 10.
+    /// Iterations after the initial one, at most. The last two (one of two to seven, none of one)
+    /// measure the result on samples of its own. Range: 0 to 10 000. Default 10.
     pub max_iterations: usize,
     /// Stop after this many iterations, and at least three, in which the cross-validated divergence
     /// of the calibrated distribution did not fall by more than one standard error. Range: ≥ 1.

@@ -246,8 +246,12 @@ pub struct HoldoutResult {
     pub uniform: Estimate,
 }
 
-/// The calibrated distribution of one parameter, for plots, with bands that are meant to cover the true one
-/// at nine of ten points, were it in the family.
+/// The calibrated distribution of one parameter, for plots, with 90 % bands of what the chance of the real
+/// and of the generated samples leaves open, and of the pull of the hyperprior.
+///
+/// A bias of the surrogate is not in the bands. Where parameters make up for one another, as size and
+/// spread of size do in the void simulator, they cover less than nine tenths of the true density: over
+/// twenty calibrations to 48 images 0.62 to 0.85 of its mass, by parameter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum MarginalCurve {

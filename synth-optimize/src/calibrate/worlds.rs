@@ -8,7 +8,7 @@ use super::curves::posterior;
 use super::data::Generated;
 use super::family::Member;
 use super::fit::{Fit, Frame, sample_weights};
-use super::matching::{Matching, mean_cross};
+use super::matching::{Matching, Scale, mean_cross};
 use super::mean::MeanSurrogate;
 use super::population::Likelihood;
 use super::pseudo::{Imitation, Pool, float_rows};
@@ -62,7 +62,13 @@ impl<'a> Judge<'a> {
             }
             FitMethod::MeanEmbedding => {
                 let (frame, grid) = (self.frame, &self.fit.likelihood.grid);
-                let matching = Matching::new(frame, grid, &self.grid_weights, self.generated, self.unit);
+                let matching = Matching::new(
+                    frame,
+                    grid,
+                    &self.grid_weights,
+                    self.generated,
+                    Scale { unit: self.unit, strength: chosen.strength },
+                );
                 matching.refit(&mean_cross(samples.cross, rows), &chosen.member)
             }
             FitMethod::Uniform => chosen.member.clone(),
