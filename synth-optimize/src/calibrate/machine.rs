@@ -279,7 +279,8 @@ impl Calibration {
         if let Some(candidate) = self.finalist.take().filter(|_| drawn.len() >= LEAST_SETS) {
             self.finalists.push(Finalist { candidate, drawn });
         }
-        let earlier = Earlier { chosen: &self.chosen, finalists: &self.finalists };
+        let previous = self.fit.as_ref().map(|fit| &fit.chosen.member);
+        let earlier = Earlier { previous, chosen: &self.chosen, finalists: &self.finalists };
         let fit = self.frame().fit(&self.generated, &self.real, self.iteration, &earlier)?;
         if fit.chosen.iteration == self.iteration {
             self.chosen.push(fit.chosen.clone());
@@ -310,10 +311,11 @@ impl Calibration {
             };
         }
         let stop = self.history.stop(&self.params, self.iteration, self.exhausted);
+        let is_perfect = fit.calibrated.estimate.value <= self.history.perfect();
         let reserved = match self.params.max_iterations {
             0..=1 => 0,
-            2..=7 => 1,
-            _ => 2,
+            8.. if !is_perfect => 2,
+            _ => 1,
         };
         let stop = stop.or((may_measure && left <= reserved).then_some(StopReason::IterationLimit));
         if let Some(stop) = stop {

@@ -43,11 +43,13 @@ pub struct CalibrationParams {
     pub iteration_batch_size: usize,
     /// Samples per parameter set. Range: 1 to 1024. Default 3.
     pub replications: usize,
-    /// Iterations after the initial one, at most. The last two (one of two to seven, none of one)
-    /// measure the result on samples of its own. Range: 0 to 10 000. Default 10.
+    /// Iterations after the initial one, at most. Of two or more the last measures the result on samples
+    /// of its own; of eight or more the last two, where the result shows more than a perfect generator
+    /// may. Range: 0 to 10 000. Default 10.
     pub max_iterations: usize,
     /// Stop after this many iterations, and at least three, in which the cross-validated divergence
-    /// of the calibrated distribution did not fall by more than one standard error. Range: ≥ 1.
+    /// of the calibrated distribution did not fall by more than one standard error, nor the distribution
+    /// move by a squared distance above a twentieth of what a perfect generator may show. Range: ≥ 1.
     /// Default 3.
     pub early_stop_patience: usize,
     /// Stop once the upper 95 % bound of the cross-validated divergence of the calibrated
