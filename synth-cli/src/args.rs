@@ -64,6 +64,7 @@ impl Arguments {
             Command::Run(_) | Command::Generate(_) => (None, None),
             Command::Compare(_) | Command::Ask(_) => (None, Some("it writes no files")),
             Command::Embed(_) => (Some("it draws nothing"), Some("its files hold no time")),
+            Command::Models(_) => (Some("it draws nothing"), Some("it writes no files of its own")),
             Command::Report(_) => (Some("it is the run's"), Some("it is the run's")),
         };
         let given = [
@@ -91,6 +92,9 @@ pub(crate) enum Command {
     /// Proposes the parameter sets to try next, for a simulator of your own.
     #[command(after_help = ASK_EXAMPLES)]
     Ask(AskArguments),
+    /// Lists the embedders by name, with sizes, licences and what is in the cache.
+    #[command(after_help = MODELS_EXAMPLES)]
+    Models(ModelsArguments),
     /// Writes a run's report again from its files.
     Report(ReportArguments),
 }
@@ -200,10 +204,10 @@ never overwritten: where it has these very rows nothing is left to do, else choo
 pub(crate) struct EmbedArguments {
     /// Folder of images.
     pub(crate) dir: PathBuf,
-    /// The embedder.
+    /// The embedder; `synth models` lists them.
     #[arg(long, value_name = "NAME", default_value = crate::models::DEFAULT)]
     pub(crate) model: String,
-    /// Weights of a neural embedder.
+    /// Weights of a neural embedder. Default: those of the Hugging Face hub, fetched once.
     #[arg(long, value_name = "FILE|DIR")]
     pub(crate) weights: Option<PathBuf>,
     /// The matrix to write: float32 [images, dim].
@@ -212,6 +216,23 @@ pub(crate) struct EmbedArguments {
     /// Leaves out images that cannot be read, naming each, instead of ending with an error.
     #[arg(long)]
     pub(crate) skip_bad: bool,
+}
+
+const MODELS_EXAMPLES: &str = "\
+Examples:
+  synth models
+  synth models --fetch dinov2_vits14              for a machine that will have no network later
+  synth models --json
+
+The cache is the one of Python's huggingface_hub: HF_HUB_CACHE, else hub/ in HF_HOME, else
+~/.cache/huggingface/hub. HF_ENDPOINT names a mirror, HF_TOKEN is sent to it, HF_HUB_OFFLINE=1
+forbids the network. Every file of weights is checked against its SHA-256.";
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelsArguments {
+    /// Fetches this model into the cache first; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) fetch: Vec<String>,
 }
 
 const COMPARE_EXAMPLES: &str = "\
@@ -230,10 +251,10 @@ pub(crate) struct CompareArguments {
     pub(crate) real: PathBuf,
     /// Folder of images, or a matrix of embeddings (.npy).
     pub(crate) synthetic: PathBuf,
-    /// The embedder for folders. Default: features.
+    /// The embedder for folders; `synth models` lists them. Default: features.
     #[arg(long, value_name = "NAME")]
     pub(crate) model: Option<String>,
-    /// Weights of a neural embedder.
+    /// Weights of a neural embedder. Default: those of the Hugging Face hub, fetched once.
     #[arg(long, value_name = "FILE|DIR")]
     pub(crate) weights: Option<PathBuf>,
     /// Only these figures. Default: all that apply.

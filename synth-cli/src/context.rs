@@ -22,7 +22,8 @@ pub(crate) struct Context {
     fixed_time: Option<Timestamp>,
     /// Samples at a time.
     pub(crate) batch_size: usize,
-    device: DeviceChoice,
+    /// Where neural embedders run.
+    pub(crate) device: DeviceChoice,
     pub(crate) json: bool,
     pub(crate) talk: Talk,
     pub(crate) cancel: Cancel,
@@ -59,7 +60,7 @@ impl Context {
 
     /// Opens the embedder of this name and tells where it runs.
     pub(crate) fn embedder(&self, name: &str, weights: Option<&Path>) -> Result<Chosen> {
-        let chosen = models::embedder(name, weights, self.device)?;
+        let chosen = models::embedder(name, weights, self)?;
         match &chosen.device {
             Some(device) => self.talk.say(format!("{} runs on {device}", chosen.embedder.identity().name)),
             None if self.device != DeviceChoice::Auto => {

@@ -4,6 +4,8 @@ use std::io;
 use std::process::ExitCode;
 
 use synth_core::Error;
+#[cfg(feature = "hub")]
+use synth_embed::weights::hub::HubError;
 
 use crate::config::ConfigError;
 
@@ -104,8 +106,13 @@ impl<T, E: Into<Failure>> Hinted<T> for Result<T, E> {
     }
 }
 
+/// Whether the request is wrong, rather than the system.
+pub(crate) fn is_request(error: &Error) -> bool {
+    code_of(error) == REQUEST
+}
+
 /// The message with those of its sources, outermost first.
-fn chain(error: &Error) -> String {
+pub(crate) fn chain(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -145,12 +152,28 @@ fn component_code(source: &(dyn StdError + 'static)) -> u8 {
         if let Some(core) = error.downcast_ref::<Error>() {
             return code_of(core);
         }
+        #[cfg(feature = "hub")]
+        if let Some(hub) = error.downcast_ref::<HubError>() {
+            return hub_code(hub);
+        }
         if let Some(io) = error.downcast_ref::<io::Error>() {
             return io_code("reading", io);
         }
         at = error.source();
     }
     SYSTEM
+}
+
+/// Weights that cannot be had from here are missing ones; a download that went wrong is the system's.
+#[cfg(feature = "hub")]
+fn hub_code(error: &HubError) -> u8 {
+    match error {
+        HubError::Offline { .. }
+        | HubError::Unreachable { .. }
+        | HubError::NotFound { .. }
+        | HubError::Denied { .. } => REQUEST,
+        _ => SYSTEM,
+    }
 }
 
 fn hint_for(error: &Error) -> Option<&'static str> {

@@ -8,7 +8,7 @@ use synth_export::LoadedImage;
 
 use crate::config::{Experiment, Layers, Problems, RealSource};
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::failure::{Failure, chain, is_request};
 use crate::generators::{self, BaseImages, ImageGenerator, digest};
 use crate::input_files::{InputFile, Role};
 use crate::models::{self, Chosen, ImageEmbedder};
@@ -113,12 +113,12 @@ fn note<T>(
 ) -> Option<T> {
     match result {
         Ok(value) => Some(value),
-        Err(error @ (Error::Io { .. } | Error::Component { .. })) => {
+        Err(error) if matches!(error, Error::Io { .. }) || !is_request(&error) => {
             fault.get_or_insert(error);
             None
         }
         Err(error) => {
-            layers.refuse(problems, key, &error.to_string(), hint);
+            layers.refuse(problems, key, &chain(&error), hint);
             None
         }
     }

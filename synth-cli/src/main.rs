@@ -5,6 +5,7 @@ mod artifacts;
 mod commands;
 mod config;
 mod context;
+mod downloads;
 mod failure;
 mod generators;
 mod host;
@@ -48,6 +49,7 @@ fn execute(arguments: &Arguments, talk: Talk) -> Result<(), Failure> {
         Command::Embed(embed) => commands::embed(embed, &context),
         Command::Compare(compare) => commands::compare(compare, &context),
         Command::Ask(ask) => commands::ask(ask, &context),
+        Command::Models(models) => commands::models(models, &context),
         Command::Report(report) => commands::report(report, &context),
     }
 }

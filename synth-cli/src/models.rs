@@ -5,11 +5,14 @@ use std::path::Path;
 use image::DynamicImage;
 use ndarray::Array2;
 use synth_core::{Embedder, Error, Result};
+use synth_embed::models::{Embeds, Family, Model};
 use synth_embed::{DeviceChoice, Features, FeaturesParams};
 use synth_export::LoadedImage;
 use synth_optimize::calibrate::FeatureBlock;
 
 use crate::config::nearest;
+use crate::context::Context;
+use crate::downloads;
 
 /// An embedder of images.
 pub(crate) type ImageEmbedder = dyn Embedder<DynamicImage>;
@@ -20,19 +23,8 @@ pub(crate) const DEFAULT: &str = "features";
 /// What helps where an embedder's weights are missing.
 pub(crate) const WITHOUT_WEIGHTS: &str = "--set embedder=features";
 
-/// Embedders by the names that `--model` takes.
-const KNOWN: [&str; 10] = [
-    "features",
-    "dinov2",
-    "dinov2_vits14",
-    "dinov2_vitb14",
-    "dinov2_vitl14",
-    "dinov2_vitg14",
-    "dinov2_vits14_reg",
-    "dinov2_vitb14_reg",
-    "dinov2_vitl14_reg",
-    "dinov2_vitg14_reg",
-];
+/// Families, for weights of any of their models.
+const FAMILIES: [(&str, Family); 1] = [("dinov2", Family::Dinov2)];
 
 /// An embedder and what it computes on.
 pub(crate) struct Chosen {
@@ -41,55 +33,73 @@ pub(crate) struct Chosen {
     pub(crate) device: Option<String>,
 }
 
-/// The embedder of this name.
+/// The names that `--model` takes.
+fn known() -> impl Iterator<Item = &'static str> + Clone {
+    let families = FAMILIES.into_iter().map(|(name, _)| name);
+    let models = Model::all().iter().filter(|model| model.embeds != Embeds::Texts);
+    [DEFAULT].into_iter().chain(families).chain(models.map(|model| model.name))
+}
+
+/// The embedder of this name; where no weights are given, those of the hub.
 ///
 /// # Errors
 /// [`Error::NotFound`] for the missing weights of a neural embedder, [`Error::InvalidParam`] for an
-/// unknown name or weights of another model, what the device and the weights return.
-pub(crate) fn embedder(name: &str, weights: Option<&Path>, device: DeviceChoice) -> Result<Chosen> {
-    if name == "features" {
+/// unknown name or weights of another model, what the device, the weights and the hub return.
+pub(crate) fn embedder(name: &str, weights: Option<&Path>, context: &Context) -> Result<Chosen> {
+    if name == DEFAULT {
         if let Some(weights) = weights {
             let expected = "absent: `features` has no weights";
             return Err(Error::invalid("--weights", expected, weights.display()));
         }
         return Ok(Chosen { embedder: Box::new(FeaturesParams::default().build()?), device: None });
     }
-    if !KNOWN.contains(&name) {
-        return Err(Error::invalid("embedder", KNOWN.join(", "), name));
+    if !known().any(|known| known == name) {
+        return Err(Error::invalid("embedder", known().collect::<Vec<_>>().join(", "), name));
     }
-    let Some(weights) = weights else {
-        return Err(Error::NotFound { what: "the weights of", name: name.to_owned() });
+    let model = Model::find(name);
+    let weights = match (weights, model) {
+        (Some(weights), _) if weights.exists() => weights.to_owned(),
+        (Some(weights), _) => {
+            let name = weights.display().to_string();
+            return Err(Error::NotFound { what: "file or folder of weights", name });
+        }
+        (None, Some(model)) => downloads::fetch(model, context)?,
+        (None, None) => return Err(Error::NotFound { what: "the weights of", name: name.to_owned() }),
     };
-    if !weights.exists() {
-        return Err(Error::NotFound {
-            what: "file or folder of weights",
-            name: weights.display().to_string(),
-        });
+    let of_name = || FAMILIES.into_iter().find_map(|(family, found)| (family == name).then_some(found));
+    let family = model.map(|model| model.family).or_else(of_name);
+    match family {
+        Some(family) => load(family, name, &weights, context.device),
+        None => Err(Error::NotFound { what: "the family of", name: name.to_owned() }),
     }
-    dinov2(name, weights, device)
 }
 
 #[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
-fn dinov2(name: &str, weights: &Path, device: DeviceChoice) -> Result<Chosen> {
+fn load(family: Family, name: &str, weights: &Path, device: DeviceChoice) -> Result<Chosen> {
     let resolved = device.resolve()?;
-    let model = synth_embed::dinov2::Dinov2Params::default().load(weights, &resolved.device)?;
-    let found = &model.identity().name;
-    if name != "dinov2" && name != found {
-        let expected = format!("`{found}` or `dinov2`, for {} holds that", weights.display());
+    let embedder: Box<ImageEmbedder> = match family {
+        Family::Dinov2 => {
+            Box::new(synth_embed::dinov2::Dinov2Params::default().load(weights, &resolved.device)?)
+        }
+    };
+    let found = &embedder.identity().name;
+    let is_family = FAMILIES.iter().any(|(family, _)| *family == name);
+    if !is_family && name != found {
+        let expected = format!("`{found}`, for {} holds that", weights.display());
         return Err(Error::invalid("--model", expected, name));
     }
-    Ok(Chosen { embedder: Box::new(model), device: Some(resolved.description) })
+    Ok(Chosen { embedder, device: Some(resolved.description) })
 }
 
 #[cfg(not(any(feature = "flex", feature = "wgpu", feature = "cuda")))]
-fn dinov2(name: &str, _weights: &Path, _device: DeviceChoice) -> Result<Chosen> {
+fn load(_family: Family, name: &str, _weights: &Path, _device: DeviceChoice) -> Result<Chosen> {
     let reason = "this build has none of the features `flex`, `wgpu` and `cuda`".to_owned();
     Err(Error::Unsupported { what: format!("embedder `{name}`"), reason })
 }
 
 /// What would help with a name that [`embedder`] refuses.
 pub(crate) fn hint(name: &str) -> String {
-    match nearest(name, KNOWN) {
+    match nearest(name, known()) {
         Some(known) if known != name => format!("did you mean `{known}`?"),
         _ => format!("{WITHOUT_WEIGHTS} needs no weights; or give theirs, a file or a folder, as `weights`"),
     }
@@ -97,7 +107,7 @@ pub(crate) fn hint(name: &str) -> String {
 
 /// Names of the parts of an embedding, for the description of what is missed.
 pub(crate) fn blocks(name: &str) -> Vec<FeatureBlock> {
-    if name != "features" {
+    if name != DEFAULT {
         return Vec::new();
     }
     let named = Features::blocks().into_iter();

@@ -29,6 +29,7 @@
 //! ```
 
 pub mod features;
+pub mod models;
 pub mod preprocess;
 pub mod weights;
 

@@ -25,7 +25,7 @@ fn the_users_own_file_parses_and_names_what_it_lacks() {
         "error: experiment_config.yaml:4: `base_image_dir`:",
         "data/base_chips",
         "error: experiment_config.yaml:6: `dino_model`:",
-        "dinov2_vitb14",
+        "facebook/dinov2-base is not in the cache",
         "hint: --set embedder=features",
     ]);
     assert!(!place.path("runs").exists(), "nothing is written");

@@ -7,6 +7,8 @@ mod crash;
 mod damage;
 mod faults;
 mod inputs;
+#[cfg(all(feature = "flex", feature = "hub"))]
+mod models;
 #[cfg(feature = "flex")]
 mod neural;
 mod own_images;

@@ -70,9 +70,14 @@ impl Place {
             "JOB_COMPLETION_INDEX",
             "SLURM_ARRAY_TASK_ID",
             "RAYON_NUM_THREADS",
+            "HF_HUB_CACHE",
+            "HUGGINGFACE_HUB_CACHE",
+            "HF_ENDPOINT",
+            "HF_TOKEN",
         ] {
             command.env_remove(name);
         }
+        command.env("HF_HOME", self.path("hf")).env("HF_HUB_OFFLINE", "1");
         command
     }
 

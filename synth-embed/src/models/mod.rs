@@ -1,0 +1,141 @@
+//! Pretrained models by name: where their weights are, how large, under which licence.
+
+mod table;
+
+use serde::Serialize;
+
+/// What a model embeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Embeds {
+    /// Images.
+    Images,
+    /// Texts.
+    Texts,
+    /// Both, into one space.
+    ImagesAndTexts,
+}
+
+/// The implementation that runs a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// The module `dinov2`.
+    Dinov2,
+}
+
+/// A file that a model needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ModelFile {
+    /// Path inside the repository.
+    pub name: &'static str,
+    /// Its length.
+    pub bytes: Option<u64>,
+    /// Its SHA-256, 64 lowercase hexadecimal digits.
+    pub sha256: Option<&'static str>,
+}
+
+/// A pretrained model on the Hugging Face hub, at one commit of its repository.
+///
+/// # Examples
+/// ```
+/// use synth_embed::models::Model;
+///
+/// let model = Model::find("dinov2_vitb14").expect("listed");
+/// assert_eq!((model.repository, model.dim, model.license), ("facebook/dinov2-base", 768, "Apache-2.0"));
+/// assert!(Model::all().iter().any(|other| other == model));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Model {
+    /// The name that the embedder's identity begins with.
+    pub name: &'static str,
+    /// The implementation that runs it.
+    pub family: Family,
+    /// What it embeds.
+    pub embeds: Embeds,
+    /// Length of a row.
+    pub dim: usize,
+    /// Trained numbers, rounded to three digits.
+    pub parameters: u64,
+    /// SPDX identifier of the weights' licence.
+    pub license: &'static str,
+    /// Repository on the hub.
+    pub repository: &'static str,
+    /// Its commit.
+    pub commit: &'static str,
+    /// The files to have.
+    pub files: &'static [ModelFile],
+}
+
+impl Model {
+    /// All models, by family and size.
+    #[must_use]
+    pub fn all() -> &'static [Self] {
+        table::MODELS
+    }
+
+    /// The model of this name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<&'static Self> {
+        Self::all().iter().find(|model| model.name == name)
+    }
+
+    /// Bytes to fetch; to 2 %, as four for each parameter, where the length of the weights is not known.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let is_known = self.files.iter().all(|file| file.bytes.is_some());
+        if is_known { self.files.iter().filter_map(|file| file.bytes).sum() } else { 4 * self.parameters }
+    }
+
+    /// The files, for [`Hub::fetch`](crate::weights::hub::Hub::fetch).
+    ///
+    /// # Errors
+    /// None for the models of [`Model::all`], whose names are checked by a test.
+    #[cfg(feature = "hub")]
+    pub fn on_hub(&self) -> synth_core::Result<crate::weights::hub::HubRepository> {
+        use crate::weights::hub::{HubFile, HubRepositoryParams};
+        let file = |file: &ModelFile| HubFile {
+            name: file.name.into(),
+            bytes: file.bytes,
+            sha256: file.sha256.map(Into::into),
+        };
+        HubRepositoryParams {
+            id: self.repository.into(),
+            revision: self.commit.into(),
+            files: self.files.iter().map(file).collect(),
+        }
+        .build()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// For these no two sources were found.
+    const NOT_PINNED: [&str; 1] = ["dinov2_vits14_reg"];
+
+    #[test]
+    fn names_are_unique_and_weights_are_pinned() {
+        for (at, model) in Model::all().iter().enumerate() {
+            assert!(Model::all()[..at].iter().all(|other| other.name != model.name), "{}", model.name);
+            assert_eq!(model.commit.len(), 40, "{}", model.name);
+            let weights = &model.files[0];
+            assert!(weights.name.starts_with("model."), "{}: weights first", model.name);
+            let four_bytes_each = model.parameters as f64 * 4.0;
+            if let Some(bytes) = weights.bytes {
+                assert!((bytes as f64 / four_bytes_each - 1.0).abs() < 0.02, "{}: {bytes}", model.name);
+            }
+            let are_pinned = model.files.iter().filter(|file| file.sha256.is_some()).count();
+            assert!(are_pinned > 0 || NOT_PINNED.contains(&model.name), "{}", model.name);
+        }
+    }
+
+    #[cfg(feature = "hub")]
+    #[test]
+    fn every_model_can_be_asked_for() {
+        assert!(Model::all().iter().all(|model| model.on_hub().is_ok()));
+    }
+}
