@@ -1,5 +1,6 @@
 //! The `synth` command: glue between the crates that do the work.
 
+mod ahead;
 mod args;
 mod artifacts;
 mod commands;

@@ -7,9 +7,10 @@ use std::str::FromStr;
 
 use ndarray::{Array2, ArrayView1, Axis};
 use synth_core::{Embedder, EmbedderId, Embeddings, Error, Estimate, Result, Seed};
-use synth_export::{EmbeddingFile, FolderImages, LoadedImage};
+use synth_export::{EmbeddingFile, FolderImages};
 use synth_validate::fidelity::{Bandwidth, CompareParams, Comparison, Metric, compare as measure};
 
+use crate::ahead::for_each_part;
 use crate::args::{CompareArguments, FailOn};
 use crate::config::{did_you_mean, nearest};
 use crate::context::Context;
@@ -181,17 +182,13 @@ fn embed_folder(path: &Path, arguments: &CompareArguments, context: &Context) ->
     let (n, progress) = (folder.files().len(), context.talk.progress());
     let mut matrix = Array2::<f32>::zeros((0, embedder.dim()));
     progress.start(&format!("embedding {}", path.display()), Some(n as u64));
-    for first in (0..n).step_by(context.batch_size) {
+    let all: Vec<usize> = (0..n).collect();
+    for_each_part(&folder, &all, context.batch_size, |part| {
         context.cancel.check()?;
-        let loaded = folder.load_range(first..n.min(first + context.batch_size));
-        let loaded: Vec<LoadedImage> = loaded
-            .into_iter()
-            .map(|result| result.map_err(|file| file.to_error(folder.root())))
-            .collect::<Result<_>>()?;
-        let rows = models::embed_files(embedder.as_ref(), folder.root(), &loaded)?;
-        matrix.append(Axis(0), rows.view()).map_err(|source| Error::component("joining rows", source))?;
-        progress.advance(loaded.len() as u64);
-    }
+        let rows = models::embed_files(embedder.as_ref(), folder.root(), part)?;
+        progress.advance(part.len() as u64);
+        matrix.append(Axis(0), rows.view()).map_err(|source| Error::component("joining rows", source))
+    })?;
     progress.finish();
     let (ids, groups) = folder.files().iter().map(|file| (file.path.clone(), file.group.clone())).unzip();
     Ok(Embeddings::new(ids, groups, matrix, embedder.identity().clone())?)

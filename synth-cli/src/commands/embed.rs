@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use ndarray::Array2;
-use synth_core::{Embedder, Error, Progress, Result};
-use synth_export::{
-    BadFile, EmbeddedRow, EmbeddingFile, EmbeddingJob, FolderImages, ImageFolder, LoadedImage, rows_path,
-};
+use synth_core::{Embedder, Error, Progress};
+use synth_export::{BadFile, EmbeddedRow, EmbeddingFile, EmbeddingJob, FolderImages, ImageFolder, rows_path};
 
+use crate::ahead::for_each_part;
 use crate::args::EmbedArguments;
 use crate::context::Context;
 use crate::failure::{Failure, Hinted};
@@ -115,14 +114,18 @@ impl Work<'_> {
             return Ok(rows.len());
         }
         let mut matrix = Array2::<f32>::zeros((0, self.embedder.dim()));
-        for part in good.chunks(self.context.batch_size.max(1)) {
+        for_each_part(self.folder, &good, self.context.batch_size, |part| {
             self.context.cancel.check()?;
-            let rows = self.embed(part).hint(SKIP)?;
+            let rows = models::embed_files(self.embedder, self.folder.root(), part)?;
+            progress.advance(part.len() as u64);
             matrix
                 .append(ndarray::Axis(0), rows.view())
-                .map_err(|source| Error::component("joining rows", source))?;
-            progress.advance(part.len() as u64);
-        }
+                .map_err(|source| Error::component("joining rows", source))
+        })
+        .map_err(|error| match error {
+            Error::Interrupted => error.into(),
+            other => Failure::from(other).hint(SKIP),
+        })?;
         progress.advance((range.len() - good.len()) as u64);
         job.save_chunk(number, &rows, matrix.view())?;
         Ok(rows.len())
@@ -155,16 +158,6 @@ impl Work<'_> {
         }
         self.report(&bad)?;
         Ok((good, rows))
-    }
-
-    fn embed(&self, indices: &[usize]) -> Result<Array2<f32>> {
-        use rayon::prelude::*;
-        let loaded: Vec<_> = indices.par_iter().map(|&index| self.folder.load(index)).collect();
-        let loaded: Vec<LoadedImage> = loaded
-            .into_iter()
-            .map(|result| result.map_err(|file| file.to_error(self.folder.root())))
-            .collect::<Result<_>>()?;
-        models::embed_files(self.embedder, self.folder.root(), &loaded)
     }
 
     /// Names bad files: as warnings where they are to be left out, else the first as an error.
