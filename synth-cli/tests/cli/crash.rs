@@ -1,13 +1,14 @@
 //! A run that is killed at any moment resumes to the same bytes as one that was not.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::process::Stdio;
 use std::thread::sleep;
 use std::time::Instant;
 
 use synth_export::{BOUNDARIES, Boundary};
 
-use crate::support::{Place, SMALL, difference, hashes};
+use crate::support::{Ended, Place, SMALL, difference, hashes};
 
 const RUN: [&str; 5] = ["run", "small.yaml", "--timestamp", "2026-11-21T10:00:00Z", "--quiet"];
 
@@ -89,4 +90,36 @@ fn killed_at_twenty_moments() {
         assert_eq!(difference(&whole, &hashes(&place.path(&out))), [""; 0], "{out}");
         runs += 1;
     }
+}
+
+/// Three chunks, killed at every kind of write; then given again.
+#[test]
+fn a_killed_embedding_goes_on_to_the_same_rows() {
+    let place = Place::new();
+    (0..600).for_each(|kind| place.image(&format!("photos/{kind:03}.png"), 32, kind));
+    let embed = |out: &str| vec!["embed".to_owned(), "photos".into(), "--out".into(), format!("{out}.npy")];
+    let files = |out: &str| {
+        ["npy", "rows.jsonl"].map(|end| fs::read(place.path(&format!("{out}.{end}"))).expect("written"))
+    };
+    let run = |out: &str, failpoint: Option<String>| {
+        let arguments = embed(out);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let mut command = place.synth(&arguments);
+        command.envs(failpoint.map(|failpoint| ("SYNTH_FAILPOINT", failpoint)));
+        Ended::new(&arguments, command.output().expect("started"))
+    };
+    run("whole", None).code(0);
+    let mut killed = Vec::new();
+    for boundary in BOUNDARIES {
+        let out = boundary.name();
+        for count in [1, 3] {
+            if run(out, Some(format!("{boundary}:{count}:abort"))).code.is_none() {
+                killed.push(boundary);
+                assert!(!place.path(&format!("{out}.npy")).exists() || boundary == Boundary::BeforeCleanup);
+            }
+        }
+        run(out, None).code(0);
+        assert!(files("whole") == files(out), "{boundary}");
+    }
+    assert!(killed.len() >= 5 && killed.contains(&Boundary::BeforeCleanup), "{killed:?}");
 }
