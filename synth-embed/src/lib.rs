@@ -1,6 +1,7 @@
 //! From items to vectors whose distances mean something: embedders, projections and neighbours.
 //!
 //! - [`Features`]: an image embedder that needs no weights and gives the same bits on every machine.
+//! - `efficientnet`: EfficientNet-Lite, a trained image embedder that a processor runs quickly.
 //! - [`Pca`]: principal components, equal to scikit-learn's, signs included.
 //! - [`ExactNeighbors`]: exact nearest neighbours, Euclidean or cosine.
 //! - [`weights`]: checkpoints of pretrained models, from safetensors and PyTorch files,
@@ -35,6 +36,8 @@ pub mod weights;
 
 #[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
 pub mod dinov2;
+#[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
+pub mod efficientnet;
 
 mod device;
 mod neighbors;

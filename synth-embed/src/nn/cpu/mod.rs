@@ -3,6 +3,8 @@
 //! The loops are written so that the compiler vectorises them; [`pulp`] picks the widest registers
 //! of the machine at run time. Matrix products are the crate `gemm`'s.
 
+pub(crate) mod convolution;
+
 mod attention;
 mod elementwise;
 mod product;
