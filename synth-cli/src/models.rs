@@ -5,8 +5,8 @@ use std::path::Path;
 use image::DynamicImage;
 use ndarray::Array2;
 use synth_core::{Embedder, Error, Result};
-use synth_embed::models::{Embeds, Family, Model};
-use synth_embed::{DeviceChoice, Features, FeaturesParams};
+use synth_embed::models::{Embeds, Model};
+use synth_embed::{DeviceChoice, Family, Features, FeaturesParams};
 use synth_export::LoadedImage;
 use synth_optimize::calibrate::FeatureBlock;
 
@@ -24,8 +24,12 @@ pub(crate) const DEFAULT: &str = "features";
 pub(crate) const WITHOUT_WEIGHTS: &str = "--set embedder=features";
 
 /// Families, for weights of any of their models.
-const FAMILIES: [(&str, Family); 2] =
-    [("dinov2", Family::Dinov2), ("efficientnet", Family::EfficientNetLite)];
+const FAMILIES: [(&str, Family); 4] = [
+    ("clip", Family::Clip),
+    ("dinov2", Family::Dinov2),
+    ("efficientnet", Family::EfficientNet),
+    ("siglip", Family::Siglip),
+];
 
 /// An embedder and what it computes on.
 pub(crate) struct Chosen {
@@ -77,12 +81,20 @@ pub(crate) fn embedder(name: &str, weights: Option<&Path>, context: &Context) ->
 
 #[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
 fn load(family: Family, name: &str, weights: &Path, device: DeviceChoice) -> Result<Chosen> {
-    use synth_embed::{dinov2::Dinov2Params, efficientnet::EfficientNetLiteParams};
+    use synth_embed::clip::ClipParams;
+    use synth_embed::dinov2::Dinov2Params;
+    use synth_embed::efficientnet::EfficientNetLiteParams;
+    use synth_embed::siglip::SiglipParams;
     let resolved = device.resolve()?;
+    let device = &resolved.device;
     let embedder: Box<ImageEmbedder> = match family {
-        Family::Dinov2 => Box::new(Dinov2Params::default().load(weights, &resolved.device)?),
-        Family::EfficientNetLite => {
-            Box::new(EfficientNetLiteParams::default().load(weights, &resolved.device)?)
+        Family::Clip => Box::new(ClipParams::default().load_images(weights, device)?),
+        Family::Dinov2 => Box::new(Dinov2Params::default().load(weights, device)?),
+        Family::EfficientNet => Box::new(EfficientNetLiteParams::default().load(weights, device)?),
+        Family::Siglip => Box::new(SiglipParams::default().load_images(weights, device)?),
+        Family::Bert => {
+            let reason = "it embeds texts".to_owned();
+            return Err(Error::Unsupported { what: format!("embedder `{name}` of images"), reason });
         }
     };
     let found = &embedder.identity().name;

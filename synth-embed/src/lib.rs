@@ -6,6 +6,9 @@
 //! - [`ExactNeighbors`]: exact nearest neighbours, Euclidean or cosine.
 //! - [`weights`]: checkpoints of pretrained models, from safetensors and PyTorch files,
 //!   and with the feature `hub` from the Hugging Face hub.
+//! - `dinov2`, `clip`, `siglip`: pretrained vision transformers, the last two with a tower for texts in the
+//!   same space; `bert`: sentence encoders such as MiniLM. Each loads the checkpoints of its family, and
+//!   gives the numbers of the reference implementation; `Family` tells which a checkpoint is.
 //! - [`DeviceChoice`]: which device neural embedders compute on. They need one of the features
 //!   `flex` (processor), `wgpu` (Vulkan, Metal, DirectX 12) and `cuda`, which only forward to burn;
 //!   without one burn is not built.
@@ -35,19 +38,29 @@ pub mod preprocess;
 pub mod weights;
 
 #[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
+pub mod bert;
+#[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
+pub mod clip;
+#[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
 pub mod dinov2;
 #[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
 pub mod efficientnet;
+#[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
+pub mod siglip;
 
 mod device;
+mod family;
 mod neighbors;
 #[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
 mod nn;
 mod projection;
+#[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
+mod tokens;
 
 pub use device::DeviceChoice;
 #[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
 pub use device::ResolvedDevice;
+pub use family::Family;
 pub use features::{Features, FeaturesParams};
 pub use neighbors::{ExactNeighbors, ExactNeighborsParams, Metric};
 pub use projection::{FittedPca, Pca, PcaParams};

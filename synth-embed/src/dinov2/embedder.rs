@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use image::DynamicImage;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -125,10 +125,7 @@ impl Dinov2Params {
         let heads = self.heads.or(config.as_ref().and_then(|config| config.num_attention_heads));
         let loaded = loader.load(|weights: &mut Weights<'_>| {
             let of = Architecture::of(weights, heads)?;
-            if let Some(other) = config.and_then(|config| config.hidden_size).filter(|dim| *dim != of.dim) {
-                let expected = format!("{}, as in the weights: is `config.json` another model's?", of.dim);
-                return Err(Error::invalid("hidden_size", expected, other));
-            }
+            nn::shapes::agree("hidden_size", config.and_then(|config| config.hidden_size), of.dim)?;
             let network = Network::load(weights, layout, of, grid, device)?;
             Ok(Pooled { network, of, grid, output: self.output })
         })?;
@@ -189,11 +186,7 @@ impl ImageNetwork for Pooled {
 
     fn forward(&self, pixels: &[f32], batch: usize, device: &Device, threads: Threads) -> Tensor<2> {
         let [rows, columns] = self.grid;
-        let size = [rows * PATCH, columns * PATCH];
-        let patches: Vec<f32> =
-            pixels.chunks(pixels.len() / batch).flat_map(|image| nn::patches(image, size, PATCH)).collect();
-        let shape = [batch, rows * columns, 3 * PATCH * PATCH];
-        let patches = Tensor::from_data(TensorData::new(patches, shape), device);
+        let patches = nn::patches_on(device, pixels, batch, self.grid.map(|patches| patches * PATCH), PATCH);
         let tokens = self.network.forward(patches, threads);
         let class = || tokens.clone().narrow(1, 0, 1);
         let patches = || tokens.clone().narrow(1, 1 + self.of.registers, rows * columns);

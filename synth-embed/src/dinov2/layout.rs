@@ -57,6 +57,11 @@ static HUGGING_FACE: Names = Names {
     ]),
 };
 
+/// Whether a checkpoint has the tensor by which the family is told.
+pub(crate) fn is_one(checkpoint: &Checkpoint) -> bool {
+    Layout::of(checkpoint).is_some()
+}
+
 impl Layout {
     /// Told by the names; `None` if no class token has either's.
     pub(super) fn of(checkpoint: &Checkpoint) -> Option<Self> {

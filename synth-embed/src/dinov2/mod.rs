@@ -4,6 +4,8 @@ mod embedder;
 mod layout;
 mod network;
 
+pub(crate) use layout::is_one;
+
 pub use embedder::{Dinov2, Dinov2Params, Output};
 
 #[cfg(test)]

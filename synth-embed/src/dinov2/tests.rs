@@ -1,16 +1,12 @@
 use std::path::Path;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 
 use super::layout::Layout;
 use super::network::{Architecture, Network, PATCH};
-use crate::nn::Threads;
 use crate::nn::testing::Golden;
+use crate::nn::{Threads, patches_on};
 use crate::weights::{Checkpoint, Loader, Weights};
-
-fn patches(pixels: &[f32], [height, width]: [usize; 2]) -> Vec<f32> {
-    crate::nn::patches(pixels, [height, width], PATCH)
-}
 
 fn check(name: &str, device: &Device, tolerance: f32) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/models");
@@ -31,12 +27,8 @@ fn check(name: &str, device: &Device, tolerance: f32) {
         };
         let (network, of) = loader.load(build).expect("loads").model;
         let rows = grid[0] * grid[1];
-        let input: Vec<f32> = bytes
-            .chunks(height * width * 3)
-            .flat_map(|image| patches(&normalised(image), [height, width]))
-            .collect();
-        let input =
-            || Tensor::from_data(TensorData::new(input.clone(), [batch, rows, 3 * PATCH * PATCH]), device);
+        let pixels: Vec<f32> = bytes.chunks(height * width * 3).flat_map(normalised).collect();
+        let input = || patches_on(device, &pixels, batch, [height, width], PATCH);
         for threads in [Threads::One, Threads::All] {
             golden.assert_close(&format!("{side}.embeddings"), network.tokens(input(), threads), tolerance);
             let tokens = network.forward(input(), threads);
@@ -69,15 +61,8 @@ fn every_layout_and_grid_equals_its_reference() {
     ALL.iter().for_each(|name| check(name, &Device::flex(), 1e-4));
 }
 
-/// On the software Vulkan driver in CI; `SYNTH_REQUIRE_WGPU=1` makes a missing one a failure.
 #[cfg(feature = "wgpu")]
 #[test]
 fn every_layout_and_grid_equals_its_reference_on_wgpu() {
-    match crate::DeviceChoice::Wgpu.resolve() {
-        Ok(resolved) => ALL.iter().for_each(|name| check(name, &resolved.device, 1e-3)),
-        Err(error) if std::env::var("SYNTH_REQUIRE_WGPU").is_ok_and(|value| value == "1") => {
-            panic!("{error}")
-        }
-        Err(error) => eprintln!("skipped: {error}"),
-    }
+    crate::nn::testing::on_wgpu(|device| ALL.iter().for_each(|name| check(name, device, 1e-3)));
 }

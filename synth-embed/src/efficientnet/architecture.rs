@@ -1,6 +1,6 @@
 use synth_core::{Error, Result};
 
-use crate::weights::Weights;
+use crate::weights::{Checkpoint, Weights};
 
 /// Stride of the first block of each stage; the others have 1.
 const STRIDES: [usize; 7] = [1, 2, 2, 2, 1, 2, 1];
@@ -37,6 +37,11 @@ impl Block {
     pub(super) fn is_residual(self) -> bool {
         self.stride == 1 && self.inputs == self.outputs
     }
+}
+
+/// Whether a checkpoint has the tensor by which the family is told.
+pub(crate) fn is_one(checkpoint: &Checkpoint) -> bool {
+    checkpoint.info("_conv_stem.weight").is_some()
 }
 
 impl Architecture {

@@ -7,6 +7,8 @@ mod network;
 #[cfg(feature = "flex")]
 mod processor;
 
+pub(crate) use architecture::is_one;
+
 pub use embedder::{EfficientNetLite, EfficientNetLiteParams, Output};
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ mod table;
 
 use serde::Serialize;
 
+use crate::Family;
+
 /// What a model embeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -15,16 +17,6 @@ pub enum Embeds {
     Texts,
     /// Both, into one space.
     ImagesAndTexts,
-}
-
-/// The implementation that runs a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Family {
-    /// The module `dinov2`.
-    Dinov2,
-    /// The module `efficientnet`.
-    EfficientNetLite,
 }
 
 /// A file that a model needs.
@@ -76,9 +68,9 @@ pub enum Origin {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Model {
-    /// The name that the embedder's identity begins with.
+    /// Its name; the identity of an embedder of images begins with it.
     pub name: &'static str,
-    /// The implementation that runs it.
+    /// What loads it.
     pub family: Family,
     /// What it embeds.
     pub embeds: Embeds,
@@ -86,7 +78,7 @@ pub struct Model {
     pub dim: usize,
     /// Trained numbers, rounded to three digits.
     pub parameters: u64,
-    /// SPDX identifier of the weights' licence.
+    /// Licence of the weights, as an SPDX identifier where one is stated.
     pub license: &'static str,
     /// Where its files are.
     pub origin: Origin,

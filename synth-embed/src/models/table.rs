@@ -1,7 +1,8 @@
 //! The models, with what public sources agree on: every length and hash here was found in at least two
 //! independent ones, or follows from a hash that was. Where one is missing the hub's word counts.
 
-use super::{Embeds, Family, Model, ModelFile, Origin};
+use super::{Embeds, Model, ModelFile, Origin};
+use crate::Family;
 
 const fn file(name: &'static str, bytes: Option<u64>, sha256: Option<&'static str>) -> ModelFile {
     ModelFile { name, bytes, sha256 }
@@ -186,8 +187,183 @@ pub(super) const MODELS: &[Model] = &[
         },
     },
     Model {
+        name: "clip_vit_b32",
+        family: Family::Clip,
+        embeds: Embeds::ImagesAndTexts,
+        dim: 512,
+        parameters: 151_000_000,
+        license: "none stated (code: MIT)",
+        origin: Origin::Hub {
+            repository: "openai/clip-vit-base-patch32",
+            commit: "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268",
+            files: &[
+                file(
+                    "pytorch_model.bin",
+                    Some(605_247_071),
+                    Some("a63082132ba4f97a80bea76823f544493bffa8082296d62d71581a4feff1576f"),
+                ),
+                file(
+                    "config.json",
+                    Some(4_186),
+                    Some("b575ef3c36f2a057fa19e221650105052d61cc9c1a972ec15019c6261ec98770"),
+                ),
+                file(
+                    "vocab.json",
+                    Some(862_328),
+                    Some("5047b556ce86ccaf6aa22b3ffccfc52d391ea4accdab9c2f2407da5b742d4363"),
+                ),
+                file(
+                    "merges.txt",
+                    Some(524_657),
+                    Some("f526393189112391ce6f9795d4695f704121ce452c3aad1f5335cc41337eba85"),
+                ),
+            ],
+        },
+    },
+    Model {
+        name: "clip_vit_b16",
+        family: Family::Clip,
+        embeds: Embeds::ImagesAndTexts,
+        dim: 512,
+        parameters: 150_000_000,
+        license: "none stated (code: MIT)",
+        origin: Origin::Hub {
+            repository: "openai/clip-vit-base-patch16",
+            commit: "57c216476eefef5ab752ec549e440a49ae4ae5f3",
+            files: &[
+                file(
+                    "pytorch_model.bin",
+                    Some(598_641_023),
+                    Some("ec89c7b09c749a60aae3c9cd910516f24b58214a7df060b48962d14c469cfbf0"),
+                ),
+                file(
+                    "config.json",
+                    Some(4_104),
+                    Some("eaf1c9089a8553c913d27ea66407f8bfc2be9989c80c9f331ddb3d63d4c5e8ad"),
+                ),
+                file(
+                    "vocab.json",
+                    Some(961_143),
+                    Some("3f0c4f7d2086b61b38487075278ea9ed04edb53a03cbb045b86c27190fa8fb69"),
+                ),
+                file(
+                    "merges.txt",
+                    Some(524_619),
+                    Some("9fd691f7c8039210e0fced15865466c65820d09b63988b0174bfe25de299051a"),
+                ),
+            ],
+        },
+    },
+    Model {
+        name: "clip_vit_l14",
+        family: Family::Clip,
+        embeds: Embeds::ImagesAndTexts,
+        dim: 768,
+        parameters: 428_000_000,
+        license: "none stated (code: MIT)",
+        origin: Origin::Hub {
+            repository: "openai/clip-vit-large-patch14",
+            commit: "32bd64288804d66eefd0ccbe215aa642df71cc41",
+            files: &[
+                file(
+                    "model.safetensors",
+                    Some(1_710_540_580),
+                    Some("a2bf730a0c7debf160f7a6b50b3aaf3703e7e88ac73de7a314903141db026dcb"),
+                ),
+                file(
+                    "config.json",
+                    Some(4_519),
+                    Some("8a09b467700c58138c29d53c605b34ebc69beaadd13274a8a2af8ad2c2f4032a"),
+                ),
+                file(
+                    "vocab.json",
+                    Some(961_143),
+                    Some("3f0c4f7d2086b61b38487075278ea9ed04edb53a03cbb045b86c27190fa8fb69"),
+                ),
+                file(
+                    "merges.txt",
+                    Some(524_619),
+                    Some("9fd691f7c8039210e0fced15865466c65820d09b63988b0174bfe25de299051a"),
+                ),
+            ],
+        },
+    },
+    Model {
+        name: "siglip_base_patch16_224",
+        family: Family::Siglip,
+        embeds: Embeds::ImagesAndTexts,
+        dim: 768,
+        parameters: 203_000_000,
+        license: "Apache-2.0",
+        origin: Origin::Hub {
+            repository: "google/siglip-base-patch16-224",
+            commit: "7fd15f0689c79d79e38b1c2e2e2370a7bf2761ed",
+            files: &[
+                file(
+                    "model.safetensors",
+                    Some(812_672_320),
+                    Some("2c63cb7d1f2e95ba501893cbb8faeb4ea9a3af295498d35097126228659c2af8"),
+                ),
+                file(
+                    "config.json",
+                    Some(432),
+                    Some("cd85b3d28829722820bcb89a2cfbb4160e55fd359249a3044da724166a8d9688"),
+                ),
+                file(
+                    "tokenizer.json",
+                    Some(2_399_357),
+                    Some("c6e405cb7c670d56636a9402c81023a55bc6c3c53d89cf02b92f5c5005bfe920"),
+                ),
+            ],
+        },
+    },
+    Model {
+        name: "all_minilm_l6_v2",
+        family: Family::Bert,
+        embeds: Embeds::Texts,
+        dim: 384,
+        parameters: 22_700_000,
+        license: "Apache-2.0",
+        origin: Origin::Hub {
+            repository: "sentence-transformers/all-MiniLM-L6-v2",
+            commit: "1110a243fdf4706b3f48f1d95db1a4f5529b4d41",
+            files: &[
+                file(
+                    "model.safetensors",
+                    Some(90_868_376),
+                    Some("53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
+                ),
+                file(
+                    "config.json",
+                    Some(612),
+                    Some("953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41"),
+                ),
+                file(
+                    "tokenizer.json",
+                    Some(466_247),
+                    Some("be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"),
+                ),
+                file(
+                    "sentence_bert_config.json",
+                    Some(53),
+                    Some("fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7"),
+                ),
+                file(
+                    "modules.json",
+                    Some(349),
+                    Some("84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf"),
+                ),
+                file(
+                    "1_Pooling/config.json",
+                    Some(190),
+                    Some("4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23"),
+                ),
+            ],
+        },
+    },
+    Model {
         name: "efficientnet_lite0",
-        family: Family::EfficientNetLite,
+        family: Family::EfficientNet,
         embeds: Embeds::Images,
         dim: 1280,
         parameters: 4_650_000,

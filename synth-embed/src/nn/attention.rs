@@ -1,4 +1,4 @@
-use burn::tensor::{Tensor, module, ops::AttentionModuleOptions};
+use burn::tensor::{Bool, Tensor, module, ops::AttentionModuleOptions};
 
 use super::{Linear, Threads};
 
@@ -16,18 +16,36 @@ pub(crate) struct Attention {
     pub(crate) heads: usize,
 }
 
+/// Which rows a row attends to.
+#[derive(Clone, Debug)]
+pub(crate) enum Sight {
+    /// All of its item's.
+    All,
+    /// Itself and those before it.
+    Earlier,
+    /// Those that are false here, `[batch, 1, 1, rows]`: an item's own, not what fills it up.
+    Unless(Box<Tensor<4, Bool>>),
+}
+
 impl Attention {
     /// `residual` plus what the rows of `x` gather: `[batch, rows, dim]`.
-    pub(crate) fn add_to(&self, residual: Tensor<3>, x: Tensor<3>, threads: Threads) -> Tensor<3> {
+    pub(crate) fn add_to(
+        &self,
+        residual: Tensor<3>,
+        x: Tensor<3>,
+        sight: &Sight,
+        threads: Threads,
+    ) -> Tensor<3> {
         let qkv = self.qkv.forward(x, None, threads);
-        self.output.add_to(residual, self.gather(qkv, threads), threads)
+        self.output.add_to(residual, self.gather(qkv, sight, threads), threads)
     }
 
     /// `[batch, rows, 3 dim]` to `[batch, rows, dim]`.
-    fn gather(&self, qkv: Tensor<3>, threads: Threads) -> Tensor<3> {
+    fn gather(&self, qkv: Tensor<3>, sight: &Sight, threads: Threads) -> Tensor<3> {
+        let causal = matches!(sight, Sight::Earlier);
         #[cfg(feature = "flex")]
-        if super::flex::is_on_flex(&qkv) {
-            return super::flex::attention(qkv, self.heads, threads);
+        if super::flex::is_on_flex(&qkv) && !matches!(sight, Sight::Unless(_)) {
+            return super::flex::attention(qkv, self.heads, causal, threads);
         }
         let _ = threads;
         let [batch, rows, width] = qkv.dims();
@@ -36,8 +54,12 @@ impl Attention {
             let part = qkv.clone().narrow(2, at * dim, dim);
             part.reshape([batch, rows, self.heads, head_dim]).swap_dims(1, 2)
         };
-        let options = AttentionModuleOptions { scale: Some(1.0), softcap: None, is_causal: false };
-        let gathered = module::attention(part(0), part(1), part(2), None, None, options);
+        let hidden = match sight {
+            Sight::Unless(hidden) => Some(Tensor::clone(hidden).expand([batch, self.heads, rows, rows])),
+            Sight::All | Sight::Earlier => None,
+        };
+        let options = AttentionModuleOptions { scale: Some(1.0), softcap: None, is_causal: causal };
+        let gathered = module::attention(part(0), part(1), part(2), hidden, None, options);
         gathered.swap_dims(1, 2).reshape([batch, rows, dim])
     }
 }

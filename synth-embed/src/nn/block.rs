@@ -1,14 +1,24 @@
 use burn::tensor::{Tensor, activation};
 
-use super::{Activation, Attention, LayerNorm, Linear, Threads};
+use super::{Activation, Attention, LayerNorm, Linear, Sight, Threads};
 
-/// Attention and an MLP, each of what came in, normalised, and added to it.
+/// Attention and an MLP, each added to what came in.
 #[derive(Clone, Debug)]
 pub(crate) struct Block {
     pub(crate) norm1: LayerNorm,
     pub(crate) attention: Attention,
     pub(crate) norm2: LayerNorm,
     pub(crate) mlp: Mlp,
+    pub(crate) order: NormOrder,
+}
+
+/// Where the normalisations stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NormOrder {
+    /// On what enters attention and MLP: vision transformers, CLIP.
+    Before,
+    /// On the sum with what came in: BERT.
+    After,
 }
 
 /// The part of a block that looks at each row alone.
@@ -34,11 +44,19 @@ pub(crate) enum Mlp {
 
 impl Block {
     /// `[batch, rows, dim]`, as it came.
-    pub(crate) fn forward(&self, x: Tensor<3>, threads: Threads) -> Tensor<3> {
-        let normal = self.norm1.forward(x.clone());
-        let x = self.attention.add_to(x, normal, threads);
-        let normal = self.norm2.forward(x.clone());
-        self.mlp.add_to(x, normal, threads)
+    pub(crate) fn forward(&self, x: Tensor<3>, sight: &Sight, threads: Threads) -> Tensor<3> {
+        match self.order {
+            NormOrder::Before => {
+                let normal = self.norm1.forward(x.clone());
+                let x = self.attention.add_to(x, normal, sight, threads);
+                let normal = self.norm2.forward(x.clone());
+                self.mlp.add_to(x, normal, threads)
+            }
+            NormOrder::After => {
+                let x = self.norm1.forward(self.attention.add_to(x.clone(), x, sight, threads));
+                self.norm2.forward(self.mlp.add_to(x.clone(), x, threads))
+            }
+        }
     }
 }
 

@@ -43,13 +43,13 @@ pub(super) fn linear_add(residual: Tensor<3>, x: Tensor<3>, layer: &Linear, thre
     Tensor::from_primitive::<Flex>(y)
 }
 
-pub(super) fn attention(qkv: Tensor<3>, heads: usize, threads: Threads) -> Tensor<3> {
+pub(super) fn attention(qkv: Tensor<3>, heads: usize, causal: bool, threads: Threads) -> Tensor<3> {
     let [batch, rows, width] = qkv.dims();
     let dim = width / 3;
     let qkv = dense(qkv);
     let mut y = vec![0.0; batch * rows * dim];
     for (qkv, y) in items(values(&qkv), batch).zip(y.chunks_mut(rows * dim)) {
-        cpu::attend(qkv, y, cpu::Heads { rows, heads, dim }, threads);
+        cpu::attend(qkv, y, cpu::Heads { rows, heads, dim, causal }, threads);
     }
     tensor(y, [batch, rows, dim])
 }

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use synth_core::Result;
 
 use super::linear::LinearValues;
-use super::{Activation, Attention, Block, LayerNorm, Mlp};
+use super::{Activation, Attention, Block, LayerNorm, Mlp, NormOrder};
 use crate::weights::Weights;
 
 /// The values of a tensor, row by row.
@@ -26,6 +26,16 @@ pub(crate) fn linear(weights: &mut Weights<'_>, name: &str, shape: &[usize]) -> 
         weight: values(weights, &format!("{name}.weight"), shape)?,
         bias: values(weights, &format!("{name}.bias"), &shape[..1])?,
     })
+}
+
+/// `name.weight` alone; the bias is 0.
+pub(crate) fn linear_without_bias(
+    weights: &mut Weights<'_>,
+    name: &str,
+    shape: &[usize],
+) -> Result<LinearValues> {
+    let weight = values(weights, &format!("{name}.weight"), shape)?;
+    Ok(LinearValues { weight, bias: vec![0.0; shape[0]] })
 }
 
 /// `name.weight` and `name.bias`, both `[dim]`.
@@ -52,6 +62,7 @@ pub(crate) struct Blocks {
     pub(crate) activation: Option<Activation>,
     /// Whether what attention and MLP add is scaled, by `scale1` and `scale2`.
     pub(crate) scaled: bool,
+    pub(crate) order: NormOrder,
     pub(crate) epsilon: f64,
 }
 
@@ -85,6 +96,7 @@ impl Blocks {
                 Some(activation) => Mlp::Plain { up, activation, down },
                 None => Mlp::SwiGlu { up, down },
             },
+            order: self.order,
         })
     }
 }

@@ -13,7 +13,12 @@ mod linear;
 pub(crate) mod load;
 mod names;
 mod norm;
+mod patches;
 mod positions;
+mod rows;
+pub(crate) mod shapes;
+mod table;
+mod texts;
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -24,15 +29,20 @@ mod cpu;
 mod flex;
 
 pub(crate) use activation::Activation;
-pub(crate) use attention::Attention;
-pub(crate) use block::{Block, Mlp};
+pub(crate) use attention::{Attention, Sight};
+pub(crate) use block::{Block, Mlp, NormOrder};
 #[cfg(feature = "flex")]
 pub(crate) use cpu::convolution;
-pub(crate) use images::{ImageNetwork, embed_images, is_processor};
+pub(crate) use images::{ImageNetwork, embed_images};
 pub(crate) use linear::{Linear, LinearValues};
-pub(crate) use names::{Names, QkvNames};
+pub(crate) use names::{CLIP_LAYER, CLIP_LAYER_QKV, Names, QkvNames};
 pub(crate) use norm::LayerNorm;
+pub(crate) use patches::{PatchTokens, patches_on};
 pub(crate) use positions::Resampling;
+#[cfg(feature = "flex")]
+pub(crate) use rows::is_processor;
+pub(crate) use table::{TableShape, TokenTable};
+pub(crate) use texts::{TextNetwork, Tokenize, Tokens, embed_texts};
 
 /// How many of the processor's threads one operation may use; other devices ignore it.
 ///
@@ -43,20 +53,4 @@ pub(crate) enum Threads {
     One,
     /// All of rayon's current pool.
     All,
-}
-
-/// The patches of one image `[3, height, width]`, each as a convolution's kernel has it: `[3, side, side]`,
-/// row by row.
-pub(crate) fn patches(pixels: &[f32], [height, width]: [usize; 2], side: usize) -> Vec<f32> {
-    let mut patches = Vec::with_capacity(pixels.len());
-    for (top, left) in
-        (0..height / side).flat_map(|row| (0..width / side).map(move |column| (row * side, column * side)))
-    {
-        for line in
-            (0..3).flat_map(|channel| (0..side).map(move |y| (channel * height + top + y) * width + left))
-        {
-            patches.extend_from_slice(&pixels[line..line + side]);
-        }
-    }
-    patches
 }

@@ -22,7 +22,22 @@ pub(crate) enum QkvNames {
     Apart([&'static str; 3]),
     /// In one of this name and `.weight`, `[3 dim, dim]`, or `.bias`.
     Joined(&'static str),
+    /// The same with `_weight` and `_bias`, as torch's `MultiheadAttention` has it.
+    JoinedByTorch(&'static str),
 }
+
+/// A layer of transformers' CLIP and of the families that were written after it.
+pub(crate) const CLIP_LAYER: &[(&str, &str)] = &[
+    ("attention.output", "self_attn.out_proj"),
+    ("norm1", "layer_norm1"),
+    ("norm2", "layer_norm2"),
+    ("mlp.up", "mlp.fc1"),
+    ("mlp.down", "mlp.fc2"),
+];
+
+/// The attention of such a layer.
+pub(crate) const CLIP_LAYER_QKV: QkvNames =
+    QkvNames::Apart(["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"]);
 
 impl Names {
     /// Where the checkpoint keeps the tensor that is called `name` here; under the same name where no
@@ -38,6 +53,7 @@ impl Names {
         match self.qkv {
             QkvNames::Apart(three) => Source::stacked(three.map(|layer| format!("{block}.{layer}.{kind}"))),
             QkvNames::Joined(layer) => Source::tensor(format!("{block}.{layer}.{kind}")),
+            QkvNames::JoinedByTorch(layer) => Source::tensor(format!("{block}.{layer}_{kind}")),
         }
     }
 }
@@ -73,5 +89,7 @@ mod tests {
         assert_eq!(names.source("blocks.7.attention.qkv.bias"), Source::stacked(three));
         let joined = Names { qkv: QkvNames::Joined("attn.qkv"), ..names };
         assert_eq!(joined.source("blocks.7.attention.qkv.bias"), tensor("encoder.layer.7.attn.qkv.bias"));
+        let torch = Names { qkv: QkvNames::JoinedByTorch("attn.in_proj"), ..joined };
+        assert_eq!(torch.source("blocks.7.attention.qkv.bias"), tensor("encoder.layer.7.attn.in_proj_bias"));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+#[cfg(feature = "wgpu")]
+use burn::tensor::Device;
 use burn::tensor::Tensor;
 use safetensors::SafeTensors;
 
@@ -29,6 +31,15 @@ impl Golden {
         bytes.chunks(4).map(|four| f32::from_le_bytes(four.try_into().expect("four"))).collect()
     }
 
+    /// The rows of integers `[texts, _]`, each up to the last number that is not `filling`.
+    pub(crate) fn texts(&self, name: &str, filling: u32) -> Vec<Vec<u32>> {
+        let (shape, bytes) = self.bytes(name);
+        let numbers = bytes.chunks(8).map(|eight| i64::from_le_bytes(eight.try_into().expect("eight")));
+        let numbers: Vec<u32> = numbers.map(|number| number.try_into().expect("a token")).collect();
+        let own = |row: &[u32]| row.iter().rposition(|number| *number != filling).map_or(0, |last| last + 1);
+        numbers.chunks(shape[1]).map(|row| row[..own(row)].to_vec()).collect()
+    }
+
     /// Largest difference at most `tolerance` of the largest value, cosine at least 0.99999.
     pub(crate) fn assert_close<const D: usize>(&self, name: &str, got: Tensor<D>, tolerance: f32) {
         let got = got.into_data().try_into_vec_as::<f32>().expect("float32");
@@ -40,5 +51,17 @@ impl Golden {
         let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
         let cosine = dot(&got, &expected) / (dot(&got, &got) * dot(&expected, &expected)).sqrt();
         assert!(cosine >= 0.99999, "{name}: cosine {cosine}");
+    }
+}
+
+/// On the software Vulkan driver in CI; `SYNTH_REQUIRE_WGPU=1` makes a missing one a failure.
+#[cfg(feature = "wgpu")]
+pub(crate) fn on_wgpu(check: impl FnOnce(&Device)) {
+    match crate::DeviceChoice::Wgpu.resolve() {
+        Ok(resolved) => check(&resolved.device),
+        Err(error) if std::env::var("SYNTH_REQUIRE_WGPU").is_ok_and(|value| value == "1") => {
+            panic!("{error}")
+        }
+        Err(error) => eprintln!("skipped: {error}"),
     }
 }

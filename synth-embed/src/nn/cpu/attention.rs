@@ -10,6 +10,8 @@ pub(in crate::nn) struct Heads {
     pub(in crate::nn) rows: usize,
     pub(in crate::nn) heads: usize,
     pub(in crate::nn) dim: usize,
+    /// Whether a row sees only itself and earlier ones.
+    pub(in crate::nn) causal: bool,
 }
 
 /// softmax(Q Kᵀ) V head by head: `qkv: [rows, 3 dim]`, `out: [rows, dim]`.
@@ -49,6 +51,6 @@ fn attend_with_head<'a>(
         |which| Matrix { values: part(which), rows, columns: head_dim, row_step: step, column_step: 1 };
     let keys = Matrix { values: part(1), rows: head_dim, columns: rows, row_step: 1, column_step: step };
     product(matrix(0), keys, scores, Into::Replace, Threads::One);
-    softmax_rows(scores, rows);
+    softmax_rows(scores, rows, shape.causal);
     product(Matrix::dense(scores, rows, rows), matrix(2), out, Into::Replace, Threads::One);
 }

@@ -11,6 +11,8 @@ const CHUNK: usize = 1 << 14;
 pub(in crate::nn) fn activate(activation: Activation, values: &mut [f32], threads: Threads) {
     let each = |values: &mut [f32]| match activation {
         Activation::Gelu => map(values, gelu),
+        Activation::GeluTanh => map(values, gelu_tanh),
+        Activation::QuickGelu => map(values, |x| x * sigmoid(1.702 * x)),
     };
     match threads {
         Threads::One => each(values),
@@ -44,11 +46,18 @@ pub(in crate::nn) fn gate(x: &[f32], out: &mut [f32], width: usize, threads: Thr
     }
 }
 
-/// exp(x − max)/Σ of each row of `width` values.
-pub(super) fn softmax_rows(scores: &mut [f32], width: usize) {
+/// exp(x − max)/Σ of each row of a square matrix; where `causal`, of the values up to the diagonal,
+/// and 0 beyond it.
+pub(super) fn softmax_rows(scores: &mut [f32], rows: usize, causal: bool) {
     pulp::Arch::new().dispatch(
         #[inline(always)]
-        || scores.chunks_mut(width).for_each(softmax),
+        || {
+            for (at, row) in scores.chunks_mut(rows).enumerate() {
+                let (seen, unseen) = row.split_at_mut(if causal { at + 1 } else { rows });
+                softmax(seen);
+                unseen.fill(0.0);
+            }
+        },
     );
 }
 
@@ -85,6 +94,13 @@ fn map(values: &mut [f32], f: impl Fn(f32) -> f32) {
 #[inline(always)]
 fn gelu(x: f32) -> f32 {
     0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2))
+}
+
+/// x/2 (1 + tanh √(2/π)(x + 0.044715 x³)).
+#[inline(always)]
+fn gelu_tanh(x: f32) -> f32 {
+    const SQRT_8_OVER_PI: f32 = 1.595_769;
+    x * sigmoid(SQRT_8_OVER_PI * (x + 0.044_715 * x * x * x))
 }
 
 #[inline(always)]
@@ -156,9 +172,14 @@ mod tests {
     }
 
     #[test]
-    fn gelu_is_that_of_the_paper() {
+    fn activations_are_those_of_the_papers() {
         let gelu = |x: f64| 0.5 * x * (1.0 + libm::erf(x / 2.0_f64.sqrt()));
         assert!(error(activated(Activation::Gelu), gelu) < 3e-7);
+        let inner = |x: f64| (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
+        let tanh = |x: f64| 0.5 * x * (1.0 + libm::tanh(inner(x)));
+        assert!(error(activated(Activation::GeluTanh), tanh) < 3e-7);
+        let quick = |x: f64| x / (1.0 + libm::exp(-1.702 * x));
+        assert!(error(activated(Activation::QuickGelu), quick) < 3e-7);
     }
 
     #[test]
@@ -176,12 +197,16 @@ mod tests {
     fn rows_of_a_softmax_sum_to_one() {
         let rows = 37;
         let scores: Vec<f32> = (0..rows * rows).map(|at| ((at * 7919) % 1000) as f32 / 50.0).collect();
-        let mut shares = scores.clone();
-        softmax_rows(&mut shares, rows);
-        for (row, scores) in shares.chunks(rows).zip(scores.chunks(rows)) {
-            let total: f64 = scores.iter().map(|x| libm::exp(f64::from(*x))).sum();
-            for (share, score) in row.iter().zip(scores) {
-                assert!((f64::from(*share) - libm::exp(f64::from(*score)) / total).abs() < 1e-6);
+        for causal in [false, true] {
+            let mut shares = scores.clone();
+            softmax_rows(&mut shares, rows, causal);
+            for (at, (row, scores)) in shares.chunks(rows).zip(scores.chunks(rows)).enumerate() {
+                let seen = if causal { at + 1 } else { rows };
+                let total: f64 = scores[..seen].iter().map(|x| libm::exp(f64::from(*x))).sum();
+                for (share, score) in row.iter().zip(&scores[..seen]) {
+                    assert!((f64::from(*share) - libm::exp(f64::from(*score)) / total).abs() < 1e-6);
+                }
+                assert!(row[seen..].iter().all(|share| *share == 0.0));
             }
         }
     }
