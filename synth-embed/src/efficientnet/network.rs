@@ -4,6 +4,9 @@ use burn::tensor::{Device, Tensor, TensorData, module};
 use super::architecture::same_padding;
 use super::layers::{BlockLayers, Convolution, Layers};
 
+/// Numbers that one tensor may hold: 128 MiB, the largest buffer that a WebGPU driver must bind.
+const MAX_NUMBERS: usize = 1 << 25;
+
 /// EfficientNet-Lite on burn's tensors, up to the mean over the places: what every device runs.
 ///
 /// Tan and Le 2019, "EfficientNet: Rethinking model scaling for convolutional neural networks"; the Lite
@@ -41,8 +44,29 @@ impl Network {
         }
     }
 
-    /// `pixels: [batch, 3, height, width]` to `[batch, channels]`.
+    /// `pixels: [batch, 3, height, width]` to `[batch, channels]`, as many images at once as the largest
+    /// buffer holds.
     pub(super) fn forward(&self, pixels: Tensor<4>) -> Tensor<2> {
+        let [batch, _, height, width] = pixels.dims();
+        let at_once = (MAX_NUMBERS / self.widest(height, width)).clamp(1, batch);
+        // Powers of two: the device's kernels are tuned for one shape.
+        let at_once = 1 << at_once.ilog2();
+        let rows = pixels.split(at_once, 0).into_iter().map(|pixels| self.forward_at_once(pixels));
+        Tensor::cat(rows.collect(), 0)
+    }
+
+    /// Numbers of the largest tensor between two layers, for one image.
+    fn widest(&self, height: usize, width: usize) -> usize {
+        let mut size = [height, width].map(|length| length.div_ceil(self.stem.stride));
+        let mut widest = size[0] * size[1] * self.stem.outputs();
+        for block in &self.blocks {
+            widest = widest.max(size[0] * size[1] * block.depthwise.outputs());
+            size = size.map(|length| length.div_ceil(block.depthwise.stride));
+        }
+        widest
+    }
+
+    fn forward_at_once(&self, pixels: Tensor<4>) -> Tensor<2> {
         let x = self.stem.forward(pixels).clamp(0.0, 6.0);
         let x = self.blocks.iter().fold(x, |x, block| block.forward(x));
         let x = self.head.forward(x).clamp(0.0, 6.0);
@@ -79,6 +103,10 @@ impl Layer {
             stride: layer.stride,
             groups,
         }
+    }
+
+    fn outputs(&self) -> usize {
+        self.bias.dims()[0]
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
