@@ -3,6 +3,7 @@
 //! - [`Features`]: an image embedder that needs no weights and gives the same bits on every machine.
 //! - [`Pca`]: principal components, equal to scikit-learn's, signs included.
 //! - [`ExactNeighbors`]: exact nearest neighbours, Euclidean or cosine.
+//! - [`Hnsw`]: approximate nearest neighbours of many rows, kept in a file or in memory.
 //! - [`DeviceChoice`]: which device neural embedders compute on. They need one of the features
 //!   `flex` (processor), `wgpu` (Vulkan, Metal, DirectX 12) and `cuda`, which only forward to burn;
 //!   without one burn is not built.
@@ -36,5 +37,5 @@ pub use device::DeviceChoice;
 #[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
 pub use device::ResolvedDevice;
 pub use features::{Features, FeaturesParams};
-pub use neighbors::{ExactNeighbors, ExactNeighborsParams, Metric};
+pub use neighbors::{ExactNeighbors, ExactNeighborsParams, Hnsw, HnswParams, Metric};
 pub use projection::{FittedPca, Pca, PcaParams};

@@ -2,5 +2,9 @@
 
 mod cosine;
 mod exact;
+mod hnsw;
+mod metric;
 
-pub use exact::{ExactNeighbors, ExactNeighborsParams, Metric};
+pub use exact::{ExactNeighbors, ExactNeighborsParams};
+pub use hnsw::{Hnsw, HnswParams};
+pub use metric::Metric;
