@@ -30,11 +30,12 @@ Start with `synth run`: a calibration with a known answer, in about a minute.";
 /// Options that every command takes.
 #[derive(Debug, Args)]
 pub(crate) struct GlobalArguments {
-    /// Root of everything random; the same seed gives the same bytes.
+    /// Root of everything random; the same seed gives the same bytes. `embed` and `report` draw nothing.
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u64).range(0..1 << 63))]
     pub(crate) seed: Option<u64>,
     /// The `created_at` of everything written: RFC 3339 or seconds since 1970. Two runs with one
-    /// timestamp are equal in every hashed file. Default: SOURCE_DATE_EPOCH, else the clock.
+    /// timestamp are equal in every hashed file. Only `run` and `generate` write one. Default:
+    /// SOURCE_DATE_EPOCH, else the clock.
     #[arg(long, global = true, value_name = "TIME")]
     pub(crate) timestamp: Option<String>,
     /// Threads to work with; changes no result. Default: all cores.
@@ -54,6 +55,23 @@ pub(crate) struct GlobalArguments {
     /// Only errors on standard error.
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
+}
+
+impl Arguments {
+    /// Options that were given and that this command has no use for, with the reason.
+    pub(crate) fn unused(&self) -> Vec<(&'static str, &'static str)> {
+        let (seed, timestamp) = match self.command {
+            Command::Run(_) | Command::Generate(_) => (None, None),
+            Command::Compare(_) | Command::Ask(_) => (None, Some("it writes no files")),
+            Command::Embed(_) => (Some("it draws nothing"), Some("its files hold no time")),
+            Command::Report(_) => (Some("it is the run's"), Some("it is the run's")),
+        };
+        let given = [
+            ("--seed", seed.filter(|_| self.global.seed.is_some())),
+            ("--timestamp", timestamp.filter(|_| self.global.timestamp.is_some())),
+        ];
+        given.into_iter().filter_map(|(option, reason)| Some((option, reason?))).collect()
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -116,12 +134,20 @@ const GENERATE_EXAMPLES: &str = "\
 Examples:
   synth generate voids --count 1000 --out data/voids
   synth generate voids --from-run runs/void_poc --count 1000 --out data/calibrated
+  synth generate voids --from-run runs/void_poc --best 1 --count 1000 --out data/best
   synth generate voids --distribution calibrated.yaml --base photos --count 64 --out data/v
   synth generate voids --count 100000 --shard 3/8 --out data/big
 
-Without parameters they are uniform over the generator's bounds. Sample i depends on the seed and i
-alone, so any number of machines (`--shard i/N`, or SLURM_ARRAY_TASK_ID and JOB_COMPLETION_INDEX with
-their counts) makes the same dataset. An interrupted command goes on when it is given again.";
+Without parameters they are uniform over the generator's bounds. Sample i depends on the seed
+and i alone, so any number of machines (`--shard i/N`, or SLURM_ARRAY_TASK_ID and
+JOB_COMPLETION_INDEX with their counts) makes the same dataset. An interrupted command goes on
+when it is given again; given for a complete dataset, it checks every file against its hash.
+
+Labels (samples.jsonl) are in pixels: origin at the upper left corner, x to the right, y down;
+pixel (i, j) covers [i, i + 1) × [j, j + 1), so its centre is at (i + ½, j + ½); boxes are x, y,
+width, height of the visible pixels. Radii are nominal: a void's edge is drawn `outline` (0.62 px)
+farther out, as OpenCV's anti-aliased fill does. With `generator: {name: voids, outline: 0}` in the
+file of a run or distribution a circle covers πr² exactly.";
 
 #[derive(Debug, Args)]
 pub(crate) struct GenerateArguments {
@@ -133,15 +159,20 @@ pub(crate) struct GenerateArguments {
     /// Folder of the dataset.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-    /// One parameter set for all samples; what is left out takes the generator's default.
-    #[arg(long, value_name = "FILE", group = "parameters")]
+    /// One parameter set for all samples; what is left out takes the generator's default. Values must
+    /// lie in the generator's own bounds, with `--from-run` in those of the run.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["distribution", "best"])]
     pub(crate) params: Option<PathBuf>,
     /// A distribution to draw each sample's parameters from, such as a run's calibrated.yaml.
-    #[arg(long, value_name = "FILE", group = "parameters")]
+    #[arg(long, value_name = "FILE", conflicts_with = "from_run")]
     pub(crate) distribution: Option<PathBuf>,
-    /// The calibrated distribution of this run, with its generator options and base images.
-    #[arg(long, value_name = "RUN", group = "parameters")]
+    /// The calibrated distribution of this run, with its generator options and base images; a relative
+    /// folder of these is looked for where the run was started, then here.
+    #[arg(long, value_name = "RUN")]
     pub(crate) from_run: Option<PathBuf>,
+    /// Instead of the run's distribution its best single set of this place, as its report lists them.
+    #[arg(long, value_name = "K", requires = "from_run", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) best: Option<u32>,
     /// Folder of base images. Default: the built-in chips.
     #[arg(long, value_name = "DIR", conflicts_with = "size")]
     pub(crate) base: Option<PathBuf>,
@@ -161,15 +192,16 @@ Examples:
   synth embed photos --out photos.npy
   synth embed data/voids --model features --out voids.npy
 
-Rows are in the byte order of the relative paths; photos.rows.jsonl names each row's file, hash and
-embedder. An interrupted command goes on when it is given again.";
+Rows are in the byte order of the relative paths; photos.rows.jsonl names each row's file, hash
+and embedder. An interrupted command goes on when it is given again. A matrix that is there is
+never overwritten: where it has these very rows nothing is left to do, else choose another --out.";
 
 #[derive(Debug, Args)]
 pub(crate) struct EmbedArguments {
     /// Folder of images.
     pub(crate) dir: PathBuf,
     /// The embedder.
-    #[arg(long, value_name = "NAME", default_value = "features")]
+    #[arg(long, value_name = "NAME", default_value = crate::models::DEFAULT)]
     pub(crate) model: String,
     /// Weights of a neural embedder.
     #[arg(long, value_name = "FILE|DIR")]
@@ -188,7 +220,9 @@ Examples:
   synth compare real.npy synthetic.npy --metrics mmd2_rbf_unbiased,prdc --json
   synth compare photos data/v --fail-on distinguishable     exit 1 where the test finds a difference
 
-What belongs together (`groups.csv`, or the parameter sets of a synth dataset) is permuted together.";
+What belongs together (`groups.csv`, or the groups of a synth dataset, given by its own folder or
+by its images/) is permuted together. Each sample of `synth generate` is a group of its own, also
+with --params: its parameters and everything else were drawn for it alone.";
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareArguments {
@@ -196,9 +230,9 @@ pub(crate) struct CompareArguments {
     pub(crate) real: PathBuf,
     /// Folder of images, or a matrix of embeddings (.npy).
     pub(crate) synthetic: PathBuf,
-    /// The embedder for folders.
-    #[arg(long, value_name = "NAME", default_value = "features")]
-    pub(crate) model: String,
+    /// The embedder for folders. Default: features.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
     /// Weights of a neural embedder.
     #[arg(long, value_name = "FILE|DIR")]
     pub(crate) weights: Option<PathBuf>,
@@ -227,7 +261,9 @@ space.yaml lists the parameters, and may say what is wanted (`objective: {direct
   - {name: mode, type: choice, choices: [fast, exact]}
 A line of trials.jsonl is a set with its outcome, to be minimised:
   {\"params\": {\"temperature\": 40.0, \"passes\": 2, \"mode\": \"fast\"}, \"value\": 0.31}
-The file may be empty or absent. The answer depends on the trials and the seed alone.";
+A value that is NaN or Infinity is that of a failed trial; without a value a trial is still
+running. Choices may be names, numbers or booleans and are printed as they are written. The file
+may be empty or absent. The answer depends on the trials and the seed alone.";
 
 #[derive(Debug, Args)]
 pub(crate) struct AskArguments {
@@ -241,10 +277,10 @@ pub(crate) struct AskArguments {
     /// Who proposes: gp, sobol, random.
     #[arg(long, value_name = "NAME", default_value = "gp")]
     pub(crate) optimizer: String,
-    /// What `gp` maximises: log_ei, ei, pi, ucb.
+    /// What `gp` maximises: log_ei, ei, pi, ucb. Other optimisers have none.
     #[arg(long, value_name = "NAME")]
     pub(crate) acquisition: Option<String>,
-    /// Adds what the model expects of each set: mean, standard deviation, acquisition.
+    /// Adds what the model of `gp` expects of each set: mean, standard deviation, acquisition.
     #[arg(long)]
     pub(crate) explain: bool,
 }

@@ -1,5 +1,6 @@
 //! What every command works with, built from the global arguments.
 
+use std::path::Path;
 use std::process;
 #[cfg(unix)]
 use std::sync::{Arc, atomic::AtomicBool};
@@ -9,6 +10,7 @@ use synth_core::{Cancel, Error, Result};
 use synth_embed::DeviceChoice;
 
 use crate::args::GlobalArguments;
+use crate::models::{self, Chosen};
 use crate::talk::Talk;
 
 /// The built form of [`GlobalArguments`].
@@ -55,11 +57,17 @@ impl Context {
         Timestamp::from_second(time.as_second()).unwrap_or(time).to_string()
     }
 
-    /// Tells where the embedder runs, where the user asked for a place.
-    pub(crate) fn announce_device(&self, embedder: &str) {
-        if self.device != DeviceChoice::Auto {
-            self.talk.say(format!("{embedder} runs on the CPU and needs no device; --device has no effect"));
+    /// Opens the embedder of this name and tells where it runs.
+    pub(crate) fn embedder(&self, name: &str, weights: Option<&Path>) -> Result<Chosen> {
+        let chosen = models::embedder(name, weights, self.device)?;
+        match &chosen.device {
+            Some(device) => self.talk.say(format!("{} runs on {device}", chosen.embedder.identity().name)),
+            None if self.device != DeviceChoice::Auto => {
+                self.talk.say(format!("{name} runs on the CPU and needs no device; --device has no effect"));
+            }
+            None => {}
         }
+        Ok(chosen)
     }
 
     /// The clock's time, for the log.

@@ -118,19 +118,24 @@ fn chain(error: &Error) -> String {
 fn code_of(error: &Error) -> u8 {
     match error {
         Error::Interrupted => INTERRUPTED,
-        Error::Io { source, .. } => io_code(source),
+        Error::Io { action, source, .. } => io_code(action, source),
         Error::Component { source, .. } => component_code(source.as_ref()),
         _ => REQUEST,
     }
 }
 
-/// A path that the user named and that is not there, is a folder or holds no text is a wrong request;
-/// any other I/O failure is the system's.
-fn io_code(error: &io::Error) -> u8 {
+/// A path to be read that is not there, is a folder or holds no text is a wrong request; any other I/O
+/// failure is the system's.
+fn io_code(action: &str, error: &io::Error) -> u8 {
+    use io::ErrorKind::{InvalidData, IsADirectory, NotADirectory, NotFound};
     match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::IsADirectory | io::ErrorKind::InvalidData => REQUEST,
+        NotFound | IsADirectory | NotADirectory | InvalidData if is_input(action) => REQUEST,
         _ => SYSTEM,
     }
+}
+
+fn is_input(action: &str) -> bool {
+    action.starts_with("reading") || action == "opening"
 }
 
 /// The code of the first error below that tells; a component that just failed counts as the system.
@@ -141,7 +146,7 @@ fn component_code(source: &(dyn StdError + 'static)) -> u8 {
             return code_of(core);
         }
         if let Some(io) = error.downcast_ref::<io::Error>() {
-            return io_code(io);
+            return io_code("reading", io);
         }
         at = error.source();
     }
@@ -155,7 +160,8 @@ fn hint_for(error: &Error) -> Option<&'static str> {
         io::ErrorKind::ReadOnlyFilesystem
         | io::ErrorKind::PermissionDenied
         | io::ErrorKind::NotADirectory
-            if !action.starts_with("reading") =>
+        | io::ErrorKind::NotFound
+            if !is_input(action) =>
         {
             Some("choose another place with `--out`")
         }
@@ -172,8 +178,12 @@ fn is_full(error: &io::Error) -> bool {
 mod tests {
     use super::*;
 
+    fn io_at(action: &'static str, kind: io::ErrorKind) -> Error {
+        Error::Io { action, path: "x".into(), source: kind.into() }
+    }
+
     fn io(kind: io::ErrorKind) -> Error {
-        Error::Io { action: "writing", path: "x".into(), source: kind.into() }
+        io_at("writing", kind)
     }
 
     #[test]
@@ -181,9 +191,11 @@ mod tests {
         assert_eq!(code_of(&Error::Interrupted), 130);
         assert_eq!(code_of(&Error::invalid("x", "y", "z")), 2);
         assert_eq!(code_of(&io(io::ErrorKind::StorageFull)), 3);
-        assert_eq!(code_of(&io(io::ErrorKind::NotFound)), 2);
-        assert_eq!(code_of(&io(io::ErrorKind::InvalidData)), 2);
-        assert_eq!(code_of(&io(io::ErrorKind::IsADirectory)), 2);
+        for kind in [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory, io::ErrorKind::InvalidData] {
+            assert_eq!(code_of(&io_at("reading", kind)), 2, "{kind}: what was named is not there");
+        }
+        assert_eq!(code_of(&io_at("reading", io::ErrorKind::PermissionDenied)), 3);
+        assert_eq!(code_of(&io_at("creating the directory", io::ErrorKind::NotFound)), 3);
         assert_eq!(code_of(&Error::component("store", io(io::ErrorKind::StorageFull))), 3);
         assert_eq!(code_of(&Error::component("generator", Error::invalid("x", "y", "z"))), 2);
     }

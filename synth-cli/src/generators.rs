@@ -1,15 +1,18 @@
 //! Generators by name, with their base images.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use image::DynamicImage;
 use serde_json::{Value, json};
-use synth_core::{Domain, Error, Generator, ParameterSpace, Result};
+use synth_core::{
+    Domain, Error, Generator, Marginal, ParameterDistribution, ParameterSpace, ParameterValue, Result,
+};
 use synth_export::{FolderImages, Groups, LoadedImage, OnBadFile};
 use synth_gen::{BaseImage, VoidsParams, builtin_chips};
 
 use crate::config::GeneratorChoice;
+use crate::input_files::{InputFile, Role};
 
 /// A generator of images.
 pub(crate) type ImageGenerator = dyn Generator<Item = DynamicImage>;
@@ -23,6 +26,8 @@ pub(crate) struct BaseImages {
     images: Vec<BaseImage>,
     /// BLAKE3 over names and files; `None` for the built-in ones, which their size describes.
     pub(crate) blake3: Option<String>,
+    /// The files; none for the built-in ones.
+    pub(crate) files: Vec<InputFile>,
     /// What they are, in a few words.
     pub(crate) description: String,
     /// What a user should know of them.
@@ -34,7 +39,7 @@ impl BaseImages {
     pub(crate) fn built_in(size_px: u32) -> Result<Self> {
         let images = builtin_chips(size_px)?;
         let description = format!("{} built-in chips of {size_px} × {size_px} px", images.len());
-        Ok(Self { images, blake3: None, description, warnings: Vec::new() })
+        Ok(Self { images, blake3: None, files: Vec::new(), description, warnings: Vec::new() })
     }
 
     /// All images of a folder; they may differ in size and type.
@@ -51,6 +56,7 @@ impl BaseImages {
             warnings.push(format!("{converted} base images lose their transparency or float pixels"));
         }
         let blake3 = Some(digest(&loaded));
+        let files = loaded.iter().map(|image| InputFile::of(Role::Base, image)).collect();
         let description = format!("{} base images of {}", loaded.len(), dir.display());
         let images = loaded
             .into_iter()
@@ -59,12 +65,54 @@ impl BaseImages {
                 BaseImage::new(loaded.path, image)
             })
             .collect();
-        Ok(Self { images, blake3, description, warnings })
+        Ok(Self { images, blake3, files, description, warnings })
     }
 
-    /// The shortest side of any, px.
-    pub(crate) fn shortest_side_px(&self) -> u32 {
-        self.images.iter().map(|base| base.image.width().min(base.image.height())).min().unwrap_or(0)
+    /// Widths and heights, px.
+    pub(crate) fn sizes(&self) -> BTreeSet<(u32, u32)> {
+        self.images.iter().map(|base| (base.image.width(), base.image.height())).collect()
+    }
+
+    /// Pixel parameters do not scale with the image: what to say where voids of this distribution may be
+    /// so large that a single one covers most of an image.
+    pub(crate) fn size_warning(
+        &self,
+        distribution: &ParameterDistribution,
+        space: &ParameterSpace,
+    ) -> Option<String> {
+        let reach = reach(distribution, space, "base_size")?;
+        let side = self.sizes().into_iter().map(|(width, height)| width.min(height)).min()?;
+        (reach > f64::from(side) / 2.0).then(|| {
+            format!(
+                "`base_size` may reach {reach} px, more than half the shortest side ({side} px) of the base \
+                 images; sizes are in pixels"
+            )
+        })
+    }
+}
+
+/// The largest value of a real parameter that is likely under a distribution; a normal one's lies three
+/// standard deviations above its mean.
+fn reach(distribution: &ParameterDistribution, space: &ParameterSpace, name: &str) -> Option<f64> {
+    let Some(Domain::Float { high, .. }) = space.get(name).map(|parameter| &parameter.domain) else {
+        return None;
+    };
+    match distribution {
+        ParameterDistribution::Independent { marginals }
+        | ParameterDistribution::Copula { marginals, .. } => Some(match marginals.get(name) {
+            Some(Marginal::Normal { mean, std }) => high.min(mean + 3.0 * std),
+            Some(Marginal::Uniform { high, .. }) => *high,
+            Some(Marginal::Constant { value: ParameterValue::Float(value) }) => *value,
+            Some(Marginal::Constant { value: ParameterValue::Int(value) }) => *value as f64,
+            _ => *high,
+        }),
+        ParameterDistribution::Mixture { components } => {
+            components.iter().filter_map(|part| reach(&part.distribution, space, name)).max_by(f64::total_cmp)
+        }
+        ParameterDistribution::Finite { atoms } => {
+            atoms.iter().filter_map(|atom| atom.params.float(name).ok()).max_by(f64::total_cmp)
+        }
+        _ => Some(*high),
     }
 }
 
@@ -153,6 +201,23 @@ fn params(choice: &GeneratorChoice, space: &ParameterSpace) -> Result<VoidsParam
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn voids_that_may_cover_an_image_are_told() {
+        let space = default_space().expect("space");
+        let bases = BaseImages::built_in(32).expect("chips");
+        let told = |distribution: &ParameterDistribution| bases.size_warning(distribution, &space);
+        assert!(told(&ParameterDistribution::uniform()).is_some_and(|text| text.contains("reach 40 px")));
+        let at = |size: f64| {
+            let set = synth_core::ParameterSet::new().with("base_size", size);
+            ParameterDistribution::point(set)
+        };
+        assert_eq!(told(&at(16.0)), None);
+        assert!(told(&at(16.5)).is_some());
+        let normal = Marginal::Normal { mean: 8.0, std: 2.0 };
+        let marginals = BTreeMap::from([("base_size".to_owned(), normal)]);
+        assert_eq!(told(&ParameterDistribution::Independent { marginals }), None);
+    }
 
     #[test]
     fn the_default_space_builds_the_default_generator() {

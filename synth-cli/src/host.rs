@@ -26,10 +26,15 @@ fn vector_extensions() -> Vec<&'static str> {
     Vec::new()
 }
 
+/// Name of the fact that says where relative paths of the configuration begin.
+pub(crate) const WORKING_DIRECTORY: &str = "working_directory";
+
 /// Facts for `log.jsonl`.
 pub(crate) fn facts() -> BTreeMap<String, Value> {
     let threads = rayon::current_num_threads();
+    let here = std::env::current_dir().map(|here| here.display().to_string()).ok();
     BTreeMap::from([
+        (WORKING_DIRECTORY.to_owned(), json!(here)),
         ("threads".to_owned(), json!(threads)),
         ("os".to_owned(), json!(std::env::consts::OS)),
         ("cpu".to_owned(), json!(cpu())),

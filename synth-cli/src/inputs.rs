@@ -1,52 +1,75 @@
 //! What an experiment works on, opened and checked before anything runs.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::Path;
 
-use synth_core::{Error, Seed};
-use synth_export::{FolderImages, Groups, LoadedImage, OnBadFile};
+use synth_core::{Error, ParameterDistribution, Seed};
+use synth_export::LoadedImage;
 
 use crate::config::{Experiment, Layers, Problems, RealSource};
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::generators::{self, BaseImages, ImageGenerator, digest};
-use crate::models::{self, ImageEmbedder};
+use crate::input_files::{InputFile, Role};
+use crate::models::{self, Chosen, ImageEmbedder};
+use crate::real::{RealImages, Refused};
 
 /// Everything that an experiment needs, ready to use.
 #[derive(Debug)]
 pub(crate) struct Inputs {
     pub(crate) generator: Box<ImageGenerator>,
     pub(crate) embedder: Box<ImageEmbedder>,
+    /// What it computes on, for people.
+    pub(crate) device: String,
     /// The user's real images; `None` where the real set is drawn.
     pub(crate) real: Option<Vec<LoadedImage>>,
     /// Root of everything random.
     pub(crate) seed: Seed,
     /// Hashes of the files used, by name.
     pub(crate) hashes: Vec<(&'static str, String)>,
+    /// The user's own files.
+    pub(crate) files: Vec<InputFile>,
     /// What the base images are.
     pub(crate) bases: String,
     /// What the user should know.
     pub(crate) warnings: Vec<String>,
 }
 
+const OTHER_BASES: &str = "give a folder of images, or --set base_image_dir=null for the built-in chips";
+
 impl Inputs {
     /// Opens everything; all that is missing or broken is reported at once, with the key's line.
-    pub(crate) fn open(experiment: &Experiment, layers: &Layers) -> Result<Self, Failure> {
+    pub(crate) fn open(experiment: &Experiment, layers: &Layers, context: &Context) -> Result<Self, Failure> {
         let problems = Problems::default();
         let mut fault = None;
-        let embedder = models::embedder(&experiment.embedder, None);
+        let weights = experiment.weights.as_deref().map(Path::new);
+        let embedder = context.embedder(&experiment.embedder, weights);
         let hint = models::hint(&experiment.embedder);
-        let embedder = note(embedder, "embedder", Some(hint), layers, &problems, &mut fault);
+        let key = if weights.is_some() { "weights" } else { "embedder" };
+        let embedder = note(embedder, key, Some(hint), layers, &problems, &mut fault);
         let bases = match &experiment.base_image_dir {
             Some(dir) => BaseImages::folder(Path::new(dir)),
             None => BaseImages::built_in(experiment.image_size.unwrap_or(generators::DEFAULT_SIZE_PX)),
         };
-        let hint = "give a folder of images, or --set base_image_dir=null for the built-in chips";
-        let bases = note(bases, "base_image_dir", Some(hint.into()), layers, &problems, &mut fault);
-        let real = read_real(experiment).transpose();
-        let real = real.map(|real| note(real, "real.dir", None, layers, &problems, &mut fault));
+        let beside = experiment.base_image_dir.as_deref().and_then(|dir| layers.beside(dir));
+        let hint = beside.unwrap_or_else(|| OTHER_BASES.to_owned());
+        let bases = note(bases, "base_image_dir", Some(hint), layers, &problems, &mut fault);
+        let real = read_real(experiment).map(|real| match real {
+            Ok(real) => Some(real),
+            Err((key, error)) => {
+                let RealSource::Folder { dir, .. } = &experiment.real else { return None };
+                note(Err(error), key, layers.beside(dir), layers, &problems, &mut fault)
+            }
+        });
         let (mut warnings, mut hashes, mut description) = (Vec::new(), Vec::new(), String::new());
+        let mut files = Vec::new();
         let generator = bases.and_then(|mut bases| {
             warnings.append(&mut bases.warnings);
-            warnings.extend(size_warning(experiment, &bases));
+            files.append(&mut bases.files);
+            warnings.extend(bases.size_warning(&ParameterDistribution::uniform(), &experiment.param_bounds));
+            if let Some(Some(real)) = &real {
+                warnings.extend(check_sizes(experiment, layers, &real.images, &bases, &problems));
+            }
             hashes.extend(bases.blake3.take().map(|hash| ("base_images_blake3", hash)));
             bases.description.clone_into(&mut description);
             let built = generators::build(&experiment.generator, &experiment.param_bounds, bases);
@@ -59,13 +82,22 @@ impl Inputs {
         if let Some(fault) = fault {
             return Err(fault.into());
         }
-        let (Some(generator), Some(embedder), true) = (generator, embedder, problems.is_empty()) else {
+        let (Some(generator), Some(Chosen { embedder, device }), true) =
+            (generator, embedder, problems.is_empty())
+        else {
             return Err(layers.error(problems).into());
         };
-        let real = real.flatten();
-        hashes.extend(real.as_ref().map(|real| ("real_images_blake3", digest(real))));
+        let device = device.unwrap_or_else(|| "cpu".to_owned());
+        let real = real.flatten().map(|real| {
+            warnings.extend(real.warnings);
+            real.images
+        });
+        if let Some(real) = &real {
+            hashes.push(("real_images_blake3", digest(real)));
+            files.extend(real.iter().map(|image| InputFile::of(Role::Real, image)));
+        }
         let seed = Seed::from_u64(experiment.seed.unsigned_abs());
-        Ok(Self { generator, embedder, real, seed, hashes, bases: description, warnings })
+        Ok(Self { generator, embedder, device, real, seed, hashes, files, bases: description, warnings })
     }
 }
 
@@ -100,33 +132,49 @@ fn bounds_key(experiment: &Experiment, name: &str) -> String {
     }
 }
 
-fn read_real(experiment: &Experiment) -> synth_core::Result<Option<Vec<LoadedImage>>> {
-    let RealSource::Folder { dir, groups } = &experiment.real else { return Ok(None) };
-    let root = Path::new(dir);
-    let groups = groups.as_ref().map_or(Groups::Auto, |file| Groups::File(groups_path(root, file)));
-    let folder = FolderImages { groups, ..FolderImages::default() }.open(root)?;
-    let (images, _) = folder.load_all(OnBadFile::Fail)?;
-    if images.len() < 2 {
-        let what = format!("a real set (`{dir}`)");
-        return Err(Error::TooFewSamples { what, needed: 2, got: images.len(), unit: "images" });
+fn read_real(experiment: &Experiment) -> Option<Result<RealImages, Refused>> {
+    match &experiment.real {
+        RealSource::Folder { dir, groups } => Some(RealImages::read(dir, groups.as_deref())),
+        RealSource::Drawn(_) => None,
     }
-    Ok(Some(images))
 }
 
-/// The file of groups: relative to the folder of images where it is there, else as given.
-fn groups_path(root: &Path, file: &str) -> PathBuf {
-    let inside = root.join(file);
-    if inside.is_file() { inside } else { PathBuf::from(file) }
-}
-
-/// Pixel parameters do not scale with the image: large voids on small images cover everything.
-fn size_warning(experiment: &Experiment, bases: &BaseImages) -> Option<String> {
-    use synth_core::Domain::Float;
-    let Some(Float { high, .. }) = experiment.param_bounds.get("base_size").map(|p| &p.domain) else {
-        return None;
+/// Images of another size than the base images are told apart by their size: what to say of that, or
+/// whether to refuse it, where it cannot be what was meant.
+fn check_sizes(
+    experiment: &Experiment,
+    layers: &Layers,
+    real: &[LoadedImage],
+    bases: &BaseImages,
+    problems: &Problems,
+) -> Option<String> {
+    let own: BTreeSet<(u32, u32)> =
+        real.iter().map(|loaded| (loaded.image.width(), loaded.image.height())).collect();
+    let all = bases.sizes();
+    let fits = own.iter().any(|size| all.contains(size));
+    let words = |sizes: &BTreeSet<(u32, u32)>| -> String {
+        let sizes: Vec<String> =
+            sizes.iter().take(3).map(|(width, height)| format!("{width} × {height}")).collect();
+        sizes.join(", ") + " px"
     };
-    let side = bases.shortest_side_px();
-    (*high > f64::from(side) / 2.0).then(|| {
-        format!("`base_size` may reach {high} px, more than half the shortest side ({side} px); sizes are in pixels")
-    })
+    let (own, all) = (words(&own), words(&all));
+    if experiment.base_image_dir.is_some() {
+        return (!fits).then(|| {
+            format!("the real images ({own}) and the base images ({all}) differ in size, which may be all that is found")
+        });
+    }
+    if fits || layers.is_given("image_size") {
+        return Some(format!(
+            "`base_image_dir` is not given: defects are drawn on the built-in chips ({all}), which look like \
+             your images ({own}) only by chance"
+        ));
+    }
+    let problem = format!(
+        "its images have {own}, and without `base_image_dir` defects would be drawn on the built-in chips \
+         of {all}"
+    );
+    let hint = "give `base_image_dir`, a folder of images like yours without defects; or, for the chips all \
+                the same, `image_size`";
+    layers.refuse(problems, "real.dir", &problem, Some(hint.to_owned()));
+    None
 }

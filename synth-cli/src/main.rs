@@ -8,9 +8,11 @@ mod context;
 mod failure;
 mod generators;
 mod host;
+mod input_files;
 mod inputs;
 mod models;
 mod pipeline;
+mod real;
 mod report;
 mod talk;
 
@@ -37,6 +39,9 @@ fn main() -> ExitCode {
 
 fn execute(arguments: &Arguments, talk: Talk) -> Result<(), Failure> {
     let context = Context::build(&arguments.global, talk)?;
+    for (option, reason) in arguments.unused() {
+        context.talk.say(format!("warning: {option} has no effect on this command: {reason}"));
+    }
     match &arguments.command {
         Command::Run(run) => commands::run(run, &context),
         Command::Generate(generate) => commands::generate(generate, &context),

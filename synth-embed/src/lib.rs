@@ -4,6 +4,8 @@
 //! - [`Pca`]: principal components, equal to scikit-learn's, signs included.
 //! - [`ExactNeighbors`]: exact nearest neighbours, Euclidean or cosine.
 //! - [`Hnsw`]: approximate nearest neighbours of many rows, kept in a file or in memory.
+//! - [`weights`]: checkpoints of pretrained models, from safetensors and PyTorch files,
+//!   and with the feature `hub` from the Hugging Face hub.
 //! - [`DeviceChoice`]: which device neural embedders compute on. They need one of the features
 //!   `flex` (processor), `wgpu` (Vulkan, Metal, DirectX 12) and `cuda`, which only forward to burn;
 //!   without one burn is not built.
@@ -28,9 +30,16 @@
 //! ```
 
 pub mod features;
+pub mod preprocess;
+pub mod weights;
+
+#[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
+pub mod dinov2;
 
 mod device;
 mod neighbors;
+#[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
+mod nn;
 mod projection;
 
 pub use device::DeviceChoice;

@@ -1,11 +1,12 @@
 //! Files against the hashes that a manifest holds of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
-use synth_core::{FileEntry, Result};
+use synth_core::{Error, FileEntry, Result};
 
 use crate::error::{corrupt, io_error};
 use crate::paths::join;
@@ -32,6 +33,31 @@ pub enum DamageKind {
         /// What the system says.
         reason: String,
     },
+}
+
+impl Damage {
+    /// The first of some damages below `root` as an error that counts the others; `None` for none.
+    #[must_use]
+    pub fn to_error(damages: &[Self], root: &Path) -> Option<Error> {
+        let (first, others) = damages.split_first()?;
+        let others = match others.len() {
+            0 => String::new(),
+            1 => " (1 more file differs)".to_owned(),
+            more => format!(" (and {more} more files differ)"),
+        };
+        let problem = format!("{}; restore it from a copy{others}", first.kind);
+        Some(corrupt(&join(root, &first.path), problem))
+    }
+}
+
+impl fmt::Display for DamageKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("the manifest lists it, but it is missing"),
+            Self::Altered => f.write_str("not the bytes that were saved"),
+            Self::Unreadable { reason } => write!(f, "it cannot be read ({reason})"),
+        }
+    }
 }
 
 /// The bytes of a file that must be there as listed.

@@ -35,9 +35,23 @@ pub fn parse_json_lines<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Resul
         .split(|&byte| byte == b'\n')
         .enumerate()
         .map(|(line, text)| {
-            serde_json::from_slice(text).map_err(|error| corrupt(path, format!("line {}: {error}", line + 1)))
+            serde_json::from_slice(text).map_err(|error| corrupt(path, json_problem(line + 1, &error)))
         })
         .collect()
+}
+
+/// What is wrong with line `line` of a JSON-lines file, counted from 1, whose text was parsed alone:
+/// `line 3, column 7: expected value`.
+#[must_use]
+pub fn json_problem(line: usize, error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    // The parser counts lines from the text's beginning, which is not the file's.
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    match text.strip_suffix(&place) {
+        Some(problem) if error.column() > 0 => format!("line {line}, column {}: {problem}", error.column()),
+        Some(problem) => format!("line {line}: {problem}"),
+        None => format!("line {line}: {text}"),
+    }
 }
 
 /// The values of the JSON-lines file at `path`, as [`parse_json_lines`].
@@ -55,8 +69,14 @@ mod tests {
     #[test]
     fn names_the_torn_line() {
         let path = Path::new("samples.jsonl");
-        let error = parse_json_lines::<u32>(path, b"1\n2\n{").expect_err("torn");
-        assert!(error.to_string().contains("`samples.jsonl` is corrupt: line 3"), "{error}");
+        for (text, expected) in [
+            ("1\n2\n{", "`samples.jsonl` is corrupt: line 3: invalid type: map"),
+            ("1\n2\nx", "`samples.jsonl` is corrupt: line 3, column 1: expected value"),
+        ] {
+            let error = parse_json_lines::<u32>(path, text.as_bytes()).expect_err("torn").to_string();
+            assert!(error.starts_with(expected), "{error}");
+            assert_eq!(error.matches("line").count(), 1, "one line number: {error}");
+        }
         assert!(parse_json_lines::<u32>(path, b"1\n\n2\n").is_err(), "an empty line is no value");
     }
 

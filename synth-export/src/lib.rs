@@ -22,8 +22,7 @@
 //!   ignores it; that is as a kill, the next start goes on.
 //! - Where a file system has no locks, two processes are not kept apart. Elsewhere than on Unix they
 //!   are not in the moment in which one removes its working folder (`shards/`, `E.npy.partial/`).
-//! - JPEG orientation tags are not applied, colour profiles are ignored, of several frames or pages the
-//!   first is read.
+//! - Colour profiles are ignored, of several frames or pages the first is read.
 
 mod atomic;
 mod dataset;
@@ -46,15 +45,15 @@ pub use atomic::{AtomicFile, remove_leftovers, write_atomically};
 pub use dataset::{Dataset, DatasetHead, DatasetWriter, Describe, ImageFolderExporter, ShardWriter};
 pub use failpoint::{BOUNDARIES, Boundary};
 pub use integrity::{Damage, DamageKind};
-pub use json_lines::{parse_json_lines, read_json_lines, to_json_lines};
+pub use json_lines::{json_problem, parse_json_lines, read_json_lines, to_json_lines};
 pub use mask::{InstanceMask, instance_mask};
 pub use npy::{
     EmbeddedRow, EmbeddingFile, EmbeddingJob, npy_from_f32, npy_from_f64, parse_npy, read_npy, rows_path,
 };
 pub use png::PngCodec;
 pub use read::{
-    BadFile, DecodeError, DecodeLimits, FolderImages, Groups, ImageFile, ImageFolder, LoadedImage, OnBadFile,
-    decode_image,
+    BadFile, BadFileKind, DecodeError, DecodeLimits, FolderImages, Groups, ImageFile, ImageFolder,
+    LoadedImage, OnBadFile, decode_image,
 };
 pub use records::{DatasetType, RecordContext, SampleRecord};
 pub use run::{

@@ -81,22 +81,26 @@ fn acquire(
     open: impl Fn() -> Result<File>,
     take: impl Fn(&File, &Path) -> Result<()>,
 ) -> Result<File> {
+    let mut missing = None;
     for _ in 0..ATTEMPTS {
         let file = match open() {
             // The holder may have removed the directory as well.
-            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => continue,
+            Err(Error::Io { action, path, source }) if source.kind() == io::ErrorKind::NotFound => {
+                missing = Some(Error::Io { action, path, source });
+                continue;
+            }
             other => other?,
         };
+        missing = None;
         take(&file, path)?;
         if is_named(&file, path).map_err(io_error("locking", path))? {
             return Ok(file);
         }
     }
-    let source = match path.parent() {
-        Some(directory) if !directory.is_dir() => io::Error::from(io::ErrorKind::NotFound),
-        _ => busy("other processes keep removing the lock file; wait for them to end, and try again"),
-    };
-    Err(io_error("locking", path)(source))
+    Err(missing.unwrap_or_else(|| {
+        let reason = "other processes keep removing the lock file; wait for them to end, and try again";
+        io_error("locking", path)(busy(reason))
+    }))
 }
 
 fn try_take(file: &File, path: &Path) -> Result<()> {

@@ -13,7 +13,7 @@ fn corpus(folder: &str) -> PathBuf {
 }
 
 /// What the error of each bad image says.
-const REASONS: [(&str, &str); 16] = [
+const REASONS: [(&str, &str); 17] = [
     ("bomb.bmp", "Image too large"),
     ("bomb.png", "larger than the limits"),
     ("empty.png", "the file is empty"),
@@ -21,6 +21,7 @@ const REASONS: [(&str, &str); 16] = [
     ("flipped_data.png", "damaged image"),
     ("flipped_header.png", "damaged image"),
     ("gif.png", "not an image (PNG, JPEG"),
+    ("huge.png", "50000 × 50000 px, larger than the limits for one image (32768 px a side, 512 MiB)"),
     ("no_pixels.png", "damaged image"),
     ("signature_only.png", "damaged image"),
     ("text.png", "not an image (PNG, JPEG"),

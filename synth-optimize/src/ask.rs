@@ -1,7 +1,9 @@
 //! The files of `synth ask`: a space with an objective, trials in, parameter sets out.
 
 use serde::{Deserialize, Serialize};
-use synth_core::{Parameter, ParameterSet, ParameterSpace, Proposal, Result, Suggestion, Trial, TrialStatus};
+use synth_core::{
+    Error, Parameter, ParameterSet, ParameterSpace, Proposal, Result, Suggestion, Trial, TrialStatus,
+};
 
 use crate::Noise;
 
@@ -125,6 +127,35 @@ pub struct TrialRecord {
     pub status: Option<TrialStatus>,
 }
 
+impl TrialRecord {
+    /// Checks what the types leave open.
+    ///
+    /// # Errors
+    /// [`synth_core::Error::InvalidParam`] for a value or standard error that is not finite, a negative
+    /// standard error, and a trial that is `ok` without a value.
+    ///
+    /// # Examples
+    /// ```
+    /// use synth_optimize::TrialRecord;
+    /// let record: TrialRecord = serde_json::from_str(r#"{"params": {}, "status": "ok"}"#)?;
+    /// let error = record.check().unwrap_err().to_string();
+    /// assert_eq!(error, "`value` must be a number where `status` is `ok`, got nothing");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn check(&self) -> Result<()> {
+        if let Some(value) = self.value.filter(|value| !value.is_finite()) {
+            return Err(Error::invalid("value", "finite", value));
+        }
+        if let Some(error) = self.std_error.filter(|error| !(error.is_finite() && *error >= 0.0)) {
+            return Err(Error::invalid("std_error", "finite and not negative", error));
+        }
+        if self.status == Some(TrialStatus::Ok) && self.value.is_none() {
+            return Err(Error::invalid("value", "a number where `status` is `ok`", "nothing"));
+        }
+        Ok(())
+    }
+}
+
 /// One line of the answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AskRecord {
@@ -172,6 +203,15 @@ mod tests {
         assert_eq!(status(r#"{"params": {}}"#), TrialStatus::Pending);
         assert_eq!(status(r#"{"params": {}, "status": "failed"}"#), TrialStatus::Failed);
         assert!(serde_json::from_str::<TrialRecord>(r#"{"params": {}, "values": 1}"#).is_err());
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        let check = |line: &str| serde_json::from_str::<TrialRecord>(line).expect("reads").check();
+        assert!(check(LINE).is_ok() && check(r#"{"params": {}, "status": "failed"}"#).is_ok());
+        for line in [r#"{"params": {}, "value": 1, "std_error": -1}"#, r#"{"params": {}, "status": "ok"}"#] {
+            assert!(check(line).is_err(), "{line}");
+        }
     }
 
     #[test]

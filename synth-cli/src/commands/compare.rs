@@ -1,10 +1,11 @@
 //! `synth compare`: how far two sets of samples are apart.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::path::Path;
 use std::str::FromStr;
 
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayView1, Axis};
 use synth_core::{Embedder, EmbedderId, Embeddings, Error, Estimate, Result, Seed};
 use synth_export::{EmbeddingFile, FolderImages, LoadedImage};
 use synth_validate::fidelity::{Bandwidth, CompareParams, Comparison, Metric, compare as measure};
@@ -13,7 +14,8 @@ use crate::args::{CompareArguments, FailOn};
 use crate::config::{did_you_mean, nearest};
 use crate::context::Context;
 use crate::failure::{Failure, Hinted};
-use crate::models;
+use crate::models::{self, Chosen};
+use crate::real::absent_warning;
 use crate::talk::{print, print_json};
 
 /// One side as given.
@@ -27,7 +29,11 @@ pub(crate) fn compare(arguments: &CompareArguments, context: &Context) -> Result
     let params = read_params(arguments, context)?;
     let read = |path: &Path| Side::read(path, arguments, context);
     let (real, synthetic) = (read(&arguments.real)?, read(&arguments.synthetic)?);
+    refuse_unused(&real, &synthetic, arguments)?;
     let (real, synthetic) = comparable(real, synthetic, arguments)?;
+    if let Some(warning) = shared_rows(&real, &synthetic) {
+        context.talk.say(format!("warning: {warning}"));
+    }
     let progress = context.talk.progress();
     let found = measure(&real, &synthetic, &params, progress.as_ref(), &context.cancel)?;
     if context.json {
@@ -42,6 +48,35 @@ pub(crate) fn compare(arguments: &CompareArguments, context: &Context) -> Result
             Err(Error::Unsupported { what: "--fail-on".into(), reason }.into())
         }
         _ => Ok(()),
+    }
+}
+
+/// An embedder is chosen for folders; of two matrices it would be a slip.
+fn refuse_unused(real: &Side, synthetic: &Side, arguments: &CompareArguments) -> Result<()> {
+    let given = [("--model", arguments.model.is_some()), ("--weights", arguments.weights.is_some())];
+    match (real, synthetic, given.into_iter().find(|(_, given)| *given)) {
+        (Side::Matrix(_), Side::Matrix(_), Some((option, _))) => {
+            let expected = "left out where both sets are matrices, which are embedded already";
+            Err(Error::invalid(option, expected, "it"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What to say where samples are on both sides: the figures are then of dependent sets.
+fn shared_rows(real: &Embeddings, synthetic: &Embeddings) -> Option<String> {
+    let key = |row: ArrayView1<'_, f32>| row.iter().map(|value| value.to_bits()).collect::<Vec<u32>>();
+    let known: HashSet<Vec<u32>> = real.matrix().rows().into_iter().map(key).collect();
+    let shared = synthetic.matrix().rows().into_iter().filter(|row| known.contains(&key(*row))).count();
+    let all = synthetic.len();
+    match shared {
+        0 => None,
+        _ if shared == all && real.matrix() == synthetic.matrix() => {
+            Some("both sets hold the same rows, so this compares a set with itself".to_owned())
+        }
+        _ => Some(format!(
+            "{shared} of the {all} synthetic rows are real rows too; the test takes them for independent"
+        )),
     }
 }
 
@@ -114,15 +149,32 @@ fn comparable(
     };
     let real = real.into_embeddings(&assumed)?;
     let synthetic = synthetic.into_embeddings(&assumed)?;
-    real.check_comparable(&synthetic)?;
+    let (first, second) = (arguments.real.display().to_string(), arguments.synthetic.display().to_string());
+    if real.dim() != synthetic.dim() {
+        let expected = format!("rows of {} numbers like `{first}`", real.dim());
+        return Err(Error::invalid(second, expected, format!("rows of {}", synthetic.dim())).into());
+    }
+    real.check_comparable(&synthetic).map_err(|error| {
+        Failure::from(error).hint(format!("{first} and {second} must be embedded by the same model"))
+    })?;
+    for (set, name) in [(&real, first), (&synthetic, second)] {
+        if set.len() < 2 {
+            let what = format!("a comparison with `{name}`");
+            return Err(Error::TooFewSamples { what, needed: 2, got: set.len(), unit: "rows" }.into());
+        }
+    }
     Ok((real, synthetic))
 }
 
 fn embed_folder(path: &Path, arguments: &CompareArguments, context: &Context) -> Result<Embeddings, Failure> {
-    let embedder = models::embedder(&arguments.model, arguments.weights.as_deref())
-        .hint("--model features needs no weights")?;
-    context.announce_device(&arguments.model);
+    let model = arguments.model.as_deref().unwrap_or(models::DEFAULT);
+    let Chosen { embedder, .. } = context
+        .embedder(model, arguments.weights.as_deref())
+        .hint("--model features needs no weights; or give theirs with --weights FILE|DIR")?;
     let folder = FolderImages::default().open(path)?;
+    if let Some(warning) = absent_warning(folder.absent()) {
+        context.talk.say(format!("warning: {}: {warning}", path.display()));
+    }
     if let Some(file) = folder.unusable().first() {
         return Err(file.to_error(folder.root()).into());
     }

@@ -1,13 +1,18 @@
 //! `synth embed`: a folder of images as a matrix.
 
+use std::path::Path;
+
 use ndarray::Array2;
 use synth_core::{Embedder, Error, Progress, Result};
-use synth_export::{BadFile, EmbeddedRow, EmbeddingJob, FolderImages, ImageFolder, LoadedImage, rows_path};
+use synth_export::{
+    BadFile, EmbeddedRow, EmbeddingFile, EmbeddingJob, FolderImages, ImageFolder, LoadedImage, rows_path,
+};
 
 use crate::args::EmbedArguments;
 use crate::context::Context;
 use crate::failure::{Failure, Hinted};
-use crate::models::{self, ImageEmbedder};
+use crate::models::{self, Chosen, ImageEmbedder};
+use crate::real::absent_warning;
 use crate::talk::{print, print_json};
 
 /// Images in a stored chunk. Not `--batch-size`: chunks must be the same whatever that is, so that
@@ -18,10 +23,13 @@ const SKIP: &str = "--skip-bad leaves out files that cannot be used";
 
 /// Embeds the images of a folder and writes the matrix with its sidecar.
 pub(crate) fn embed(arguments: &EmbedArguments, context: &Context) -> Result<(), Failure> {
-    let embedder = models::embedder(&arguments.model, arguments.weights.as_deref())
-        .hint("--model features needs no weights")?;
-    context.announce_device(&arguments.model);
+    let Chosen { embedder, .. } = context
+        .embedder(&arguments.model, arguments.weights.as_deref())
+        .hint("--model features needs no weights; or give theirs with --weights FILE|DIR")?;
     let folder = FolderImages::default().open(&arguments.dir)?;
+    if let Some(warning) = absent_warning(folder.absent()) {
+        context.talk.say(format!("warning: {warning}"));
+    }
     let work = Work { folder: &folder, embedder: embedder.as_ref(), context, skip_bad: arguments.skip_bad };
     let rows = work.run(arguments).map_err(|failure| {
         if failure.is_interruption() {
@@ -55,6 +63,10 @@ impl Work<'_> {
     /// Embeds everything; gives the number of rows.
     fn run(&self, arguments: &EmbedArguments) -> Result<usize, Failure> {
         self.report(self.folder.unusable())?;
+        // A killed process may have left the matrix already and its chunks still.
+        if arguments.out.exists() && !EmbeddingJob::is_unfinished(&arguments.out) {
+            return self.keep(&arguments.out);
+        }
         let job = EmbeddingJob::open(&arguments.out)?;
         let progress = self.context.talk.progress();
         let n = self.folder.files().len();
@@ -71,6 +83,23 @@ impl Work<'_> {
         }
         job.finish(chunks)?;
         Ok(rows)
+    }
+
+    /// A matrix that is there already: it is the one asked for, or stays what it is.
+    fn keep(&self, out: &Path) -> Result<usize, Failure> {
+        let name = out.display().to_string();
+        let mut rows = Vec::new();
+        for first in (0..self.folder.files().len()).step_by(CHUNK) {
+            self.context.cancel.check()?;
+            rows.extend(self.rows(first..self.folder.files().len().min(first + CHUNK))?.1);
+        }
+        let stored = EmbeddingFile::read(out);
+        if stored.is_ok_and(|stored| stored.rows() == Some(&rows[..])) {
+            self.context.talk.say(format!("{name} has these rows already; nothing to do"));
+            return Ok(rows.len());
+        }
+        let error = Error::AlreadyExists { what: "matrix of other rows", name };
+        Err(Failure::from(error).hint("remove it, or choose another place: --out E.npy"))
     }
 
     fn chunk(

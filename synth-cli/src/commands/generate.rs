@@ -7,16 +7,16 @@ use std::sync::Arc;
 use serde::Serialize;
 use synth_core::{Error, ParameterDistribution, ParameterSpace, Progress, Request, Result, Seed};
 use synth_export::{
-    DatasetHead, DatasetWriter, PngCodec, RecordContext, RunDirectory, SampleRecord, ShardWriter,
+    Damage, Dataset, DatasetHead, DatasetWriter, PngCodec, RecordContext, SampleRecord, ShardWriter,
 };
 
 use super::shards::Share;
+use super::source::Source;
 use crate::args::GenerateArguments;
-use crate::artifacts::CALIBRATED;
-use crate::config::{CalibratedFile, GeneratorChoice, read_params};
+use crate::config::GeneratorChoice;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::generators::{self, BaseImages, DEFAULT_SIZE_PX, ImageGenerator};
+use crate::generators::{self, ImageGenerator};
 use crate::host;
 use crate::talk::{print, print_json};
 
@@ -57,10 +57,13 @@ pub(crate) fn generate(arguments: &GenerateArguments, context: &Context) -> Resu
     ]);
     let head = DatasetHead { config: recipe, about };
     let dataset = DatasetWriter::open(&arguments.out, &head, Arc::new(PngCodec), true).map_err(|error| {
-        let other = matches!(&error, Error::InvalidParam { .. });
+        let other = matches!(&error, Error::InvalidParam { .. } | Error::AlreadyExists { .. });
         let failure = Failure::from(error);
         if other { failure.hint("choose another folder: --out DIR") } else { failure }
     })?;
+    if dataset.is_complete() {
+        check_whole(&arguments.out)?;
+    }
     let made = order.make(&dataset, context).map_err(|failure| {
         if failure.is_interruption() {
             failure.hint("give the same command again to go on; finished shards are kept")
@@ -71,12 +74,23 @@ pub(crate) fn generate(arguments: &GenerateArguments, context: &Context) -> Resu
     conclude(&order, &dataset, arguments, made, context)
 }
 
+/// A complete dataset must still be what its manifest says.
+fn check_whole(root: &Path) -> Result<(), Failure> {
+    match Damage::to_error(&Dataset::open(root)?.verify(), root) {
+        None => Ok(()),
+        Some(error) => {
+            let hint = format!("or remove {} and give the same command again", root.display());
+            Err(Failure::from(error).hint(hint))
+        }
+    }
+}
+
 impl Order {
     fn read(arguments: &GenerateArguments, context: &Context) -> Result<Self, Failure> {
         let share = Share::read(arguments.shard.as_deref())?;
-        let calibrated = read_distribution(arguments)?;
-        let (bases, image_size) = read_bases(arguments, &calibrated)?;
-        for warning in &bases.warnings {
+        let Source { calibrated, bases, image_size } = Source::read(arguments)?;
+        let size = bases.size_warning(&calibrated.distribution, &calibrated.param_bounds);
+        for warning in bases.warnings.iter().chain(&size) {
             context.talk.say(format!("warning: {warning}"));
         }
         let base_images_blake3 = bases.blake3.clone();
@@ -192,8 +206,12 @@ impl Order {
                 failed.push(index);
                 continue;
             };
-            let context = RecordContext::synthetic(&sample, created_at);
-            records.push(SampleRecord::new(self.sample_id(index), &sample, context)?);
+            // Every sample's parameters are drawn for it alone, so it is independent of the others also
+            // where the distribution is a single set.
+            let id = self.sample_id(index);
+            let context =
+                RecordContext { group: id.clone(), ..RecordContext::synthetic(&sample, created_at) };
+            records.push(SampleRecord::new(id, &sample, context)?);
             samples.push(sample);
         }
         writer.write(&samples, &records)?;
@@ -208,54 +226,6 @@ impl Order {
 
 /// Failed samples in a shard that are replaced before the generator counts as unable.
 const ATTEMPTS: u64 = 10_000;
-
-fn read_distribution(arguments: &GenerateArguments) -> Result<CalibratedFile, Failure> {
-    let name = &arguments.generator;
-    let default = CalibratedFile::by_default(name, ParameterDistribution::uniform())?;
-    if let Some(path) = &arguments.params {
-        let params = default.param_bounds.resolve(&read_params(path)?)?;
-        return Ok(default.with_distribution(ParameterDistribution::point(params)));
-    }
-    let calibrated = match (&arguments.distribution, &arguments.from_run) {
-        (Some(path), _) => CalibratedFile::read(path)?,
-        (None, Some(run)) => read_from_run(run)?,
-        (None, None) => return Ok(default),
-    };
-    if calibrated.generator.name != *name {
-        return Err(Error::invalid("generator", calibrated.generator.name, name).into());
-    }
-    Ok(calibrated)
-}
-
-fn read_from_run(path: &Path) -> Result<CalibratedFile, Failure> {
-    let run = RunDirectory::open(path)?;
-    let bytes = run.read(CALIBRATED).map_err(|error| match error {
-        Error::NotFound { .. } => Failure::from(error).hint("the run is not finished: synth run … --resume"),
-        other => other.into(),
-    })?;
-    let file = path.join(CALIBRATED).display().to_string();
-    let text = String::from_utf8(bytes)
-        .map_err(|error| Error::Corrupt { path: file.clone(), problem: error.to_string() })?;
-    CalibratedFile::parse(&file, &text)
-}
-
-/// `--base` and `--size` go over what the distribution was calibrated with.
-fn read_bases(
-    arguments: &GenerateArguments,
-    calibrated: &CalibratedFile,
-) -> Result<(BaseImages, Option<u32>), Failure> {
-    let dir = match (&arguments.base, arguments.size) {
-        (Some(dir), _) => Some(dir.clone()),
-        (None, Some(_)) => None,
-        (None, None) => calibrated.base_image_dir.as_ref().map(Into::into),
-    };
-    if let Some(dir) = dir {
-        let hint = "give another folder of base images: --base DIR";
-        return Ok((BaseImages::folder(&dir).map_err(|error| Failure::from(error).hint(hint))?, None));
-    }
-    let size = arguments.size.or(calibrated.image_size).unwrap_or(DEFAULT_SIZE_PX);
-    Ok((BaseImages::built_in(size)?, Some(size)))
-}
 
 fn conclude(
     order: &Order,

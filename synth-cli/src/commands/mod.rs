@@ -7,6 +7,8 @@ mod generate;
 mod report;
 mod run;
 mod shards;
+mod source;
+mod trials;
 
 pub(crate) use ask::ask;
 pub(crate) use compare::compare;

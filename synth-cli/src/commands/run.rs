@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::json;
 use synth_core::{Embedder, Error, Result, RunStore};
-use synth_export::{LogEntry, RunDirectory, RunHead};
+use synth_export::{Damage, LogEntry, RunDirectory, RunHead};
 use synth_optimize::calibrate::{CalibrationResult, Conclusion, IterationRecord};
 
 use super::report;
@@ -18,6 +18,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::generators;
 use crate::host;
+use crate::input_files::{self, Role};
 use crate::inputs::Inputs;
 use crate::pipeline::{Driver, Maker, Note};
 use crate::report::report_files;
@@ -30,9 +31,8 @@ const RESULT: &str = "result";
 pub(crate) fn run(arguments: &RunArguments, context: &Context) -> Result<(), Failure> {
     let layers = Layers::read(arguments.config.as_deref(), &arguments.settings, context.seed)?;
     let experiment = layers.experiment(&generators::default_space()?)?;
-    let inputs = Inputs::open(&experiment, &layers)?;
+    let inputs = Inputs::open(&experiment, &layers, context)?;
     let root = output_dir(arguments, &layers, &experiment);
-    context.announce_device(&experiment.embedder);
     for warning in &inputs.warnings {
         context.talk.say(format!("warning: {warning}"));
     }
@@ -82,18 +82,29 @@ fn start(
         }
     }
     let run = RunDirectory::resume(root, &head).map_err(|error| refused(error, root))?;
-    check_facts(&run.about(), &head.about, context).map_err(|error| refused(error, root))?;
+    check_facts(&run, inputs, &head.about, context).map_err(|error| refused(error, root))?;
     if run.is_done(report::STEP) {
-        if let Some(damage) = run.verify().first() {
-            let path = root.join(&damage.path).display().to_string();
-            return Err(
-                Error::Corrupt { path, problem: format!("{:?} since it was saved", damage.kind) }.into()
-            );
-        }
+        check_whole(&run)?;
         return Ok(Started::Finished(run));
     }
+    input_files::save(&run, &inputs.files)?;
     log(&run, context, if run.steps()?.is_empty() { "started" } else { "resumed" }, host::facts())?;
     Ok(Started::Open(run))
+}
+
+/// A finished run must still be what its manifest says.
+fn check_whole(run: &RunDirectory) -> Result<(), Failure> {
+    let (damages, root) = (run.verify(), run.root());
+    let Some(error) = Damage::to_error(&damages, root) else { return Ok(()) };
+    let failure = Failure::from(error);
+    let manifest = run.snapshot();
+    let is_report = |path| manifest.step(report::STEP).is_some_and(|step| step.files.contains(path));
+    Err(if damages.iter().all(|damage| is_report(&damage.path)) {
+        failure
+            .hint(format!("or make the report again: synth report {}", quoted(&root.display().to_string())))
+    } else {
+        failure.hint("or run it again in another folder: --out DIR")
+    })
 }
 
 fn refused(error: Error, root: &Path) -> Failure {
@@ -113,7 +124,7 @@ fn head(experiment: &Experiment, inputs: &Inputs, context: &Context) -> Result<R
     add("created_at", context.created_at());
     add("synth", env!("CARGO_PKG_VERSION").to_owned());
     add("seed", experiment.seed.to_string());
-    add("device", "cpu".to_owned());
+    add("device", inputs.device.clone());
     add("cpu", host::cpu());
     add("embedder", inputs.embedder.identity().to_string());
     add("base_images", inputs.bases.clone());
@@ -125,12 +136,23 @@ fn head(experiment: &Experiment, inputs: &Inputs, context: &Context) -> Result<R
 
 /// What the stored run was made from must be what is here now.
 fn check_facts(
-    stored: &BTreeMap<String, String>,
+    run: &RunDirectory,
+    inputs: &Inputs,
     now: &BTreeMap<String, String>,
     context: &Context,
 ) -> Result<()> {
+    let stored = &run.about();
+    for (key, name, role) in
+        [("base_image_dir", "base_images_blake3", Role::Base), ("real.dir", "real_images_blake3", Role::Real)]
+    {
+        if stored.get(name) != now.get(name) {
+            let words = input_files::difference(run, role, &inputs.files)?;
+            let got = words.map_or_else(|| "others".to_owned(), |words| format!("others: {words}"));
+            return Err(Error::invalid(key, "the very images with which the run was made", got));
+        }
+    }
     let fixed_time = context.fixed_created_at();
-    let must_agree = ["base_images_blake3", "real_images_blake3", "embedder", "synth"];
+    let must_agree = ["embedder", "synth"];
     for name in must_agree.into_iter().chain(fixed_time.as_ref().map(|_| "created_at")) {
         if stored.get(name) != now.get(name) {
             let text = |about: &BTreeMap<String, String>| about.get(name).cloned().unwrap_or("absent".into());

@@ -19,6 +19,9 @@ pub(crate) struct Experiment {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) image_size: Option<u32>,
     pub(crate) embedder: String,
+    /// File or folder of a neural embedder's weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) weights: Option<String>,
     pub(crate) pca_components: usize,
     pub(crate) real: RealSource,
     #[serde(skip_serializing_if = "Option::is_none")]

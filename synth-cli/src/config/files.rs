@@ -1,16 +1,17 @@
-//! The smaller files in YAML: calibrated distributions, parameter sets, spaces.
+//! The smaller files in YAML: calibrated distributions and parameter sets.
 
 use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
-use synth_core::{Error, ParameterDistribution, ParameterSet, ParameterSpace, ParameterValue, Result};
-use synth_optimize::Objective;
+use synth_core::{
+    Error, Parameter, ParameterDistribution, ParameterSet, ParameterSpace, ParameterValue, Result,
+};
 
 use super::bounds::read_bounds;
 use super::experiment::{Experiment, GeneratorChoice, bounds};
 use super::layers::parse;
-use super::node::{Node, Value};
+use super::node::Node;
 use super::problem::{ConfigError, Problems};
 use super::read::{read_base_dir, read_distribution, read_generator, read_image_size, to_json};
 use super::table::Table;
@@ -118,101 +119,32 @@ fn read_calibrated(root: &Node, space: &ParameterSpace, problems: &Problems) -> 
     })
 }
 
-/// One parameter set: a map of names and values.
-pub(crate) fn read_params(path: &Path) -> Result<ParameterSet, Failure> {
+/// One parameter set: a map of names and values, each inside the space; what is left out takes its
+/// default.
+pub(crate) fn read_params(path: &Path, space: &ParameterSpace) -> Result<ParameterSet, Failure> {
     let file = path.display().to_string();
     let root = parse(&file, &read_text(path)?)?;
     let problems = Problems::default();
     let table = Table::root(&root, &problems);
-    let values: Vec<(String, ParameterValue)> = table
-        .entries()
-        .iter()
-        .filter_map(|entry| match serde_json::from_value(to_json(&entry.node)) {
-            Ok(value) => Some((entry.key.clone(), value)),
-            Err(_other_kind) => {
-                table.refuse(&entry.key, "a number, a name or a list of shares");
-                None
-            }
-        })
-        .collect();
-    if problems.is_empty() {
-        Ok(values.into_iter().collect())
-    } else {
-        Err(ConfigError { file, problems: problems.into_sorted() }.into())
+    let mut set = ParameterSet::new();
+    for Parameter { name, domain, .. } in space.parameters() {
+        let Some(entry) = table.entry(name) else { continue };
+        let value = serde_json::from_value::<ParameterValue>(to_json(&entry.node)).ok();
+        match value.and_then(|value| domain.accept(name, &value).ok()) {
+            Some(value) => set.insert(name, value),
+            None => table.refuse(name, &domain.describe()),
+        }
     }
-}
-
-/// A parameter space and what is wanted: `parameters` with an `objective`, or the list of parameters
-/// alone.
-pub(crate) fn read_space(path: &Path) -> Result<(ParameterSpace, Objective), Failure> {
-    let file = path.display().to_string();
-    let root = parse(&file, &read_text(path)?)?;
-    let problems = Problems::default();
-    let (list, objective) = match &root.value {
-        Value::List(_) => (Some(&root), Some(Objective::default())),
-        _ => read_space_table(&root, &problems),
-    };
-    let space = list.and_then(|list| read_parameters(list, &problems));
-    match (space, objective) {
-        (Some(space), Some(objective)) if problems.is_empty() => Ok((space, objective)),
-        _ => Err(ConfigError { file, problems: problems.into_sorted() }.into()),
-    }
-}
-
-fn read_space_table<'a>(root: &'a Node, problems: &'a Problems) -> (Option<&'a Node>, Option<Objective>) {
-    let table = Table::root(root, problems);
-    let list = table.entry("parameters").map(|entry| &entry.node);
-    if list.is_none() {
-        table.refuse("parameters", "a list of parameters");
-    }
-    let objective = match table.entry("objective") {
-        None => Some(Objective::default()),
-        Some(entry) => match serde_json::from_value(to_json(&entry.node)) {
-            Ok(objective) => Some(objective),
-            Err(error) => {
-                table.refuse("objective", &format!("`direction` and `noisy` ({error})"));
-                None
-            }
-        },
-    };
     table.finish();
-    (list, objective)
-}
-
-fn read_parameters(list: &Node, problems: &Problems) -> Option<ParameterSpace> {
-    let Value::List(items) = &list.value else {
-        problems.value(&list.origin, "parameters", "a list of parameters", list);
-        return None;
-    };
-    let mut parameters = Vec::new();
-    for item in items {
-        match serde_json::from_value::<synth_core::Parameter>(to_json(item)) {
-            Ok(parameter) => match ParameterSpace::new(vec![without_condition(&parameter)]) {
-                Ok(_) => parameters.push(parameter),
-                Err(error) => problems.note(&item.origin, error.to_string(), None),
-            },
-            Err(error) => problems.value(&item.origin, "a parameter", &error.to_string(), item),
-        }
+    if !problems.is_empty() {
+        return Err(ConfigError { file, problems: problems.into_sorted() }.into());
     }
-    // What is left to check is between parameters: repeated names, conditions.
-    let complete = parameters.len() == items.len();
-    let space = ParameterSpace::new(parameters);
-    match space {
-        Ok(space) => Some(space),
-        Err(error) => {
-            if complete {
-                problems.note(&list.origin, error.to_string(), None);
-            }
-            None
-        }
-    }
+    let resolved =
+        space.resolve(&set).map_err(|error| Error::Corrupt { path: file, problem: error.to_string() });
+    Ok(resolved?)
 }
 
-fn without_condition(parameter: &synth_core::Parameter) -> synth_core::Parameter {
-    synth_core::Parameter { when: None, ..parameter.clone() }
-}
-
-fn read_text(path: &Path) -> Result<String> {
+pub(super) fn read_text(path: &Path) -> Result<String> {
     fs::read_to_string(path).map_err(|source| Error::Io {
         action: "reading",
         path: path.display().to_string(),

@@ -1,4 +1,5 @@
 use std::fs;
+use std::path::Path;
 
 use synth_core::{Error, ParameterSpace};
 
@@ -60,6 +61,19 @@ impl Layers {
         self.root.get("experiment_dir").and_then(|entry| match &entry.node.value {
             Value::Text(dir) => Some(dir.clone()),
             _ => None,
+        })
+    }
+
+    /// Whether a key is written in the file or on the command line.
+    pub(crate) fn is_given(&self, key: &str) -> bool {
+        self.root.get(key).is_some()
+    }
+
+    /// What to say of a folder that is not where its relative path leads to, but beside the file.
+    pub(crate) fn beside(&self, dir: &str) -> Option<String> {
+        let beside = Path::new(&self.file).parent()?.join(dir);
+        (!Path::new(dir).exists() && beside.is_dir()).then(|| {
+            format!("relative paths begin where the command is given; did you mean `{}`?", beside.display())
         })
     }
 
@@ -128,8 +142,19 @@ fn read_text(path: &str) -> Result<String, Failure> {
 
 /// Parses YAML text.
 pub(super) fn parse(file: &str, text: &str) -> Result<Node, ConfigError> {
-    let parsed = serde_saphyr::from_str_with_options::<Node>(text, plain_errors());
-    match parsed {
+    parse_with(file, text, plain_errors())
+}
+
+/// As [`parse`], but only `true` and `false` are booleans: `yes`, `no`, `on` and `off` are the words
+/// that they look like.
+pub(super) fn parse_literally(file: &str, text: &str) -> Result<Node, ConfigError> {
+    let mut options = plain_errors();
+    options.strict_booleans = true;
+    parse_with(file, text, options)
+}
+
+fn parse_with(file: &str, text: &str, options: serde_saphyr::Options) -> Result<Node, ConfigError> {
+    match serde_saphyr::from_str_with_options::<Node>(text, options) {
         Ok(Node { value: Value::Null, .. }) => Ok(Node::empty()),
         Ok(node) => Ok(node),
         Err(error) => {
@@ -141,10 +166,26 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Node, ConfigError> {
     }
 }
 
+/// Numbers that are not finite are left to the check of their key, which names it.
 fn plain_errors() -> serde_saphyr::Options {
-    serde_saphyr::options! { with_snippet: false }
+    serde_saphyr::options! {
+        with_snippet: false,
+        non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::PassThrough,
+    }
 }
 
+/// What the parser says, without the place, which is told before it.
 fn yaml_message(error: &serde_saphyr::Error) -> String {
-    error.without_snippet().to_string()
+    if let serde_saphyr::Error::DuplicateMappingKey { key, .. } = error.without_snippet() {
+        return match key {
+            Some(key) => format!("the key `{key}` is given twice"),
+            None => "a key is given twice".to_owned(),
+        };
+    }
+    let text = error.without_snippet().to_string();
+    let place = error.location().map(|place| format!(" at line {}, column {}", place.line(), place.column()));
+    match place.and_then(|place| text.strip_suffix(&place)) {
+        Some(message) => message.to_owned(),
+        None => text,
+    }
 }

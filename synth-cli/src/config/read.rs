@@ -60,6 +60,7 @@ pub(crate) fn read_experiment(
         base_image_dir,
         image_size,
         embedder: table.text("embedder").unwrap_or("features").to_owned(),
+        weights: table.text("weights").map(str::to_owned),
         pca_components: table.count("pca_components", 2..=64).unwrap_or(2),
         real: sets.real?,
         close: sets.close,

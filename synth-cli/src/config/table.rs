@@ -20,7 +20,8 @@ impl<'a> Table<'a> {
         Self::at(node, String::new(), problems)
     }
 
-    fn at(node: &'a Node, path: String, problems: &'a Problems) -> Self {
+    /// A map that is called `path`.
+    pub(super) fn at(node: &'a Node, path: String, problems: &'a Problems) -> Self {
         if !matches!(node.value, Value::Map(_) | Value::Null) {
             let name = if path.is_empty() { "the configuration" } else { &path };
             problems.value(&node.origin, name, "a block of `key: value` lines", node);

@@ -3,7 +3,7 @@ use std::path::Path;
 use image::DynamicImage;
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use synth_core::{Cancel, EmbedderId, Embeddings, Error, Progress, Request, Result, Sample, StepFile};
 use synth_export::{
     DatasetType, ImageEncoding, LoadedImage, PngCodec, RecordContext, SampleRecord, to_json_lines,
@@ -80,13 +80,17 @@ pub(crate) fn rows_of(
 }
 
 /// A user's image of the real set: a line of `real_images.jsonl`.
-#[derive(Debug, Serialize)]
-struct RealImageRow<'a> {
-    sample_id: &'a str,
-    path: &'a str,
-    blake3: &'a str,
-    group: &'a str,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RealImageRow {
+    pub(crate) sample_id: String,
+    /// Relative to the folder of the real set, with forward slashes.
+    pub(crate) path: String,
+    blake3: String,
+    group: String,
 }
+
+/// The file of [`RealImageRow`]s, in the folder of iteration 0.
+pub(crate) const REAL_IMAGES: &str = "real_images.jsonl";
 
 /// Longest side of a stored thumbnail, px, and how many of the real images get one.
 const THUMBNAIL_PX: u32 = 192;
@@ -203,17 +207,17 @@ fn real_record(sample_id: String, image: &LoadedImage, created_at: &str) -> Samp
 
 fn real_files(records: &[SampleRecord], images: &[LoadedImage]) -> Result<Vec<StepFile>> {
     use synth_core::ItemCodec;
-    let rows: Vec<RealImageRow<'_>> = records
+    let rows: Vec<RealImageRow> = records
         .iter()
         .zip(images)
         .map(|(record, image)| RealImageRow {
-            sample_id: &record.sample_id,
-            path: &image.path,
-            blake3: &image.blake3,
-            group: &image.group,
+            sample_id: record.sample_id.clone(),
+            path: image.path.clone(),
+            blake3: image.blake3.clone(),
+            group: image.group.clone(),
         })
         .collect();
-    let mut files = vec![StepFile { path: "real_images.jsonl".into(), bytes: to_json_lines(&rows)? }];
+    let mut files = vec![StepFile { path: REAL_IMAGES.into(), bytes: to_json_lines(&rows)? }];
     for (record, image) in records.iter().zip(images).take(THUMBNAILS) {
         let shown = DynamicImage::ImageRgb8(image.image.thumbnail(THUMBNAIL_PX, THUMBNAIL_PX).to_rgb8());
         let path = format!("thumbnails/{}.png", record.sample_id);

@@ -8,5 +8,5 @@ mod scores;
 mod stored;
 
 pub(crate) use calibrate::{Driver, Note, PROJECTION};
-pub(crate) use make::Maker;
+pub(crate) use make::{Maker, REAL_IMAGES, RealImageRow};
 pub(crate) use stored::{StoredIteration, step_name};

@@ -1,5 +1,7 @@
 //! From what a calibration found to what the report says: the words and the figures.
 
+use std::collections::BTreeMap;
+
 use synth_core::{Domain, Marginal as Distribution, ParameterDistribution, ParameterSpace, ParameterValue};
 use synth_optimize::calibrate::{CalibrationResult, Conclusion, IterationRecord, MarginalCurve, StopReason};
 
@@ -24,6 +26,8 @@ pub(crate) struct RunView<'a> {
     pub(crate) truth: Option<&'a ParameterDistribution>,
     /// One record per iteration.
     pub(crate) records: &'a [IterationRecord],
+    /// The user's own files of the real set by sample.
+    pub(crate) real_files: BTreeMap<String, String>,
     /// How it ended.
     pub(crate) result: &'a CalibrationResult,
     /// Principal components of the embeddings.
@@ -52,7 +56,7 @@ pub(crate) fn assemble(view: RunView<'_>) -> ReportData {
         marginals: result.marginals.iter().map(|curve| marginal(curve, view.space, view.truth)).collect(),
         strips: view.strips,
         best: best(result, view.space),
-        misses: misses(result),
+        misses: misses(result, &view.real_files),
         next_steps: next_steps(view.generator),
     }
 }
@@ -216,11 +220,15 @@ fn best(result: &CalibrationResult, space: &ParameterSpace) -> Table {
     Table { columns, rows: rows.collect() }
 }
 
-fn misses(result: &CalibrationResult) -> Vec<String> {
+fn misses(result: &CalibrationResult, real_files: &BTreeMap<String, String>) -> Vec<String> {
     let miss = &result.miss;
     let mut texts: Vec<String> = miss.text.iter().map(|text| sentence(text)).collect();
     if !miss.unlike_real_ids.is_empty() {
-        let ids: Vec<&str> = miss.unlike_real_ids.iter().take(5).map(String::as_str).collect();
+        let name = |id: &String| match real_files.get(id) {
+            Some(file) => format!("{file} ({id})"),
+            None => id.clone(),
+        };
+        let ids: Vec<String> = miss.unlike_real_ids.iter().take(5).map(name).collect();
         texts.push(format!("Least explained real samples: {}.", ids.join(", ")));
     }
     texts

@@ -1,15 +1,17 @@
 //! From a run directory to what the report shows: everything is read from the run's own files, so
 //! that `synth report RUN` writes the same bytes again.
 
+use std::collections::BTreeMap;
+
 use image::DynamicImage;
 use synth_core::{Error, ItemCodec, ParameterSpace, Result, StepFile};
 use synth_embed::FittedPca;
-use synth_export::{DatasetType, PngCodec, RunDirectory, parse_npy};
+use synth_export::{DatasetType, PngCodec, RunDirectory, parse_json_lines, parse_npy};
 use synth_optimize::calibrate::{CalibrationResult, IterationRecord};
 
 use super::{PointSet, Role, RunView, Strip, StripImage, assemble, draw_all, render};
 use crate::config::{Experiment, RealSource};
-use crate::pipeline::{PROJECTION, StoredIteration, step_name};
+use crate::pipeline::{PROJECTION, REAL_IMAGES, RealImageRow, StoredIteration, step_name};
 
 /// The report's files: `report.html`, and each plot as SVG and PNG under `plots/`.
 ///
@@ -25,6 +27,8 @@ pub(crate) fn report_files(
     let created_at =
         iterations.first().and_then(|it| it.records.first()).map(|record| record.timestamp.clone());
     let space: &ParameterSpace = &experiment.param_bounds;
+    let real_files = real_files(run, experiment)?;
+    let strips = strips(run, &iterations, &real_files)?;
     let view = RunView {
         experiment: &experiment.experiment_name,
         created_at: created_at.as_deref().unwrap_or_default(),
@@ -36,7 +40,8 @@ pub(crate) fn report_files(
         result,
         scatter: scatter(run, &iterations)?,
         explained: explained(run)?,
-        strips: strips(run, &iterations)?,
+        strips,
+        real_files,
     };
     let data = assemble(view);
     let plots = draw_all(&data).map_err(|problem| Error::component("plotting", problem))?;
@@ -55,6 +60,15 @@ fn stored_iterations(run: &RunDirectory) -> Result<Vec<StoredIteration>> {
         iterations.push(stored);
     }
     Ok(iterations)
+}
+
+/// The user's own files of the real set, below the folder as the configuration names it, by sample.
+fn real_files(run: &RunDirectory, experiment: &Experiment) -> Result<BTreeMap<String, String>> {
+    let RealSource::Folder { dir, .. } = &experiment.real else { return Ok(BTreeMap::new()) };
+    let path = format!("{}/{REAL_IMAGES}", step_name(0));
+    let rows: Vec<RealImageRow> = parse_json_lines(&run.root().join(&path), &run.read(&path)?)?;
+    let dir = dir.trim_end_matches('/');
+    Ok(rows.into_iter().map(|row| (row.sample_id, format!("{dir}/{}", row.path))).collect())
 }
 
 fn facts(
@@ -137,12 +151,17 @@ const SHOWN_PX: u32 = 160;
 /// Synthetic images are chosen from so many last iterations: what the calibration ended with.
 const LAST_ITERATIONS: usize = 3;
 
-fn strips(run: &RunDirectory, iterations: &[StoredIteration]) -> Result<Vec<Strip>> {
+fn strips(
+    run: &RunDirectory,
+    iterations: &[StoredIteration],
+    real_files: &BTreeMap<String, String>,
+) -> Result<Vec<Strip>> {
     let mut real = Vec::new();
     if let Some(first) = iterations.first() {
         let records = first.records.iter().filter(|record| record.dataset_type == DatasetType::Real);
         for record in records.take(STRIP) {
-            real.extend(shown(run, 0, &record.sample_id, record.sample_id.clone())?);
+            let caption = real_files.get(&record.sample_id).unwrap_or(&record.sample_id);
+            real.extend(shown(run, 0, &record.sample_id, caption.clone())?);
         }
     }
     let mut synthetic: Vec<(f64, usize, &str)> = iterations

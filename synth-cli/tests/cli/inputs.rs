@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Place, SMALL};
+use crate::support::{Place, SMALL, npy};
 
 /// The file that users of the earlier program already have.
 const USERS_FILE: &str = include_str!("../data/experiment_config.yaml");
@@ -132,20 +132,6 @@ fn a_real_set_of_one_image_is_refused() {
     place.run(&["run", "small.yaml", "--set", "real.param_sets=1"]).code(2).says(&["got 1"]);
 }
 
-/// A version 1 `.npy` of float32.
-fn npy(rows: usize, columns: usize, values: impl Fn(usize) -> f32) -> Vec<u8> {
-    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
-    while (10 + header.len() + 1) % 64 != 0 {
-        header.push(' ');
-    }
-    header.push('\n');
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend((header.len() as u16).to_le_bytes());
-    bytes.extend(header.as_bytes());
-    bytes.extend((0..rows * columns).flat_map(|at| values(at).to_le_bytes()));
-    bytes
-}
-
 #[test]
 fn matrices_with_nan_other_widths_or_torn_bytes_are_refused() {
     let place = Place::new();
@@ -156,7 +142,7 @@ fn matrices_with_nan_other_widths_or_torn_bytes_are_refused() {
     let whole = npy(12, 4, wave);
     place.write("torn.npy", &whole[..whole.len() - 6]);
     place.run(&["compare", "a.npy", "nan.npy"]).code(2).says(&["nan.npy", "row 2, column 1"]);
-    place.run(&["compare", "a.npy", "wide.npy"]).code(2).says(&["embedding row has shape [5], expected [4]"]);
+    place.run(&["compare", "a.npy", "wide.npy"]).code(2).says(&["`wide.npy` must be rows of 4 numbers"]);
     place.run(&["compare", "a.npy", "torn.npy"]).code(2).says(&["torn.npy", "is corrupt"]);
     place.run(&["compare", "a.npy", "nowhere"]).code(2).says(&["nowhere"]);
     place

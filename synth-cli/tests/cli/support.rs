@@ -143,3 +143,17 @@ pub fn difference(a: &BTreeMap<String, String>, b: &BTreeMap<String, String>) ->
     paths.retain(|path| a.get(path) != b.get(path));
     paths
 }
+
+/// A version 1 `.npy` of float32.
+pub fn npy(rows: usize, columns: usize, values: impl Fn(usize) -> f32) -> Vec<u8> {
+    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
+    while (10 + header.len() + 1) % 64 != 0 {
+        header.push(' ');
+    }
+    header.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend((0..rows * columns).flat_map(|at| values(at).to_le_bytes()));
+    bytes
+}

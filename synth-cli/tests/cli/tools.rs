@@ -65,6 +65,23 @@ fn parameters_come_from_a_set_a_distribution_or_a_run() {
     place.run(&generate(&["--count", "3", "--out", "c", "--from-run", "r"])).code(0);
     let image = image::open(place.path("c/images/voids_000000.png")).expect("an image");
     assert_eq!(image.width(), 64, "the run's own base images");
+    // Its single sets too, which lie in its own bounds and not in the generator's.
+    place.run(&generate(&["--count", "2", "--out", "d", "--from-run", "r", "--best", "1"])).code(0);
+    let result = fs::read_to_string(place.path("r/result.json")).expect("a result");
+    let result: serde_json::Value = serde_json::from_str(&result).expect("JSON");
+    let text = fs::read_to_string(place.path("d/samples.jsonl")).expect("records");
+    for line in text.lines() {
+        let record: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!(record["params"], result["best"][0]["params"]);
+    }
+    place
+        .run(&generate(&["--count", "2", "--out", "e", "--from-run", "r", "--best", "999"]))
+        .code(2)
+        .says(&["`--best` must be a place in the run's table of best sets, 1 to "]);
+    place.write("small.set", "base_size: 2.5\n");
+    let small = ["--count", "2", "--out", "f", "--params", "small.set"];
+    place.run(&generate(&small)).code(2).says(&["small.set:1: `base_size` must be a number in [5, 40]"]);
+    place.run(&generate(&[&small[..], &["--from-run", "r"]].concat())).code(0);
 }
 
 #[test]
@@ -77,11 +94,16 @@ fn wrong_orders_are_refused() {
     place.run(&generate(&["--count", "0", "--out", "a"])).code(2);
     place.run(&generate(&["--count", "1", "--out", "a", "--shard", "3/3"])).code(2).says(&["`--shard`"]);
     place.run(&generate(&["--count", "1", "--out", "a", "--base", "no"])).code(2).says(&["no", "hint:"]);
-    place.write("set.yaml", "void_cuont: 4\n");
-    place
-        .run(&generate(&["--count", "1", "--out", "a", "--params", "set.yaml"]))
-        .code(2)
-        .says(&["void_cuont"]);
+    let params = generate(&["--count", "1", "--out", "a", "--params", "set.yaml"]);
+    for (text, says) in [
+        ("\nvoid_cuont: 4\n", &["set.yaml:2: unknown key `void_cuont`", "did you mean `void_count`?"][..]),
+        ("void_count: \"5\"\n", &["set.yaml:1: `void_count` must be a whole number in [3, 20], got \"5\""]),
+        ("base_size: .nan\n", &["set.yaml:1: `base_size` must be a number in [5, 40], got NaN"]),
+        ("void_count: 5\nvoid_count: 6\n", &["set.yaml:2: the key `void_count` is given twice\n"]),
+    ] {
+        place.write("set.yaml", text);
+        place.run(&params).code(2).says(says);
+    }
     place.write("d.yaml", "\nvoid_count: {mean: 8}\n");
     place
         .run(&generate(&["--count", "1", "--out", "a", "--distribution", "d.yaml"]))
@@ -140,56 +162,4 @@ fn a_comparison_judges_and_fails_only_when_asked_to() {
     assert_eq!(names.into_iter().collect::<Vec<_>>(), ["mmd2_rbf_unbiased", "prdc"]);
     let mmd = &json["metrics"]["mmd2_rbf_unbiased"];
     assert!(["value", "std_error", "p_value", "ci95"].iter().all(|key| !mmd[key].is_null()), "{mmd}");
-}
-
-const SPACE: &str = "\
-parameters:
-  - {name: size, type: float, low: 0, high: 10}
-  - {name: shape, type: choice, choices: [disc, star]}
-";
-
-#[test]
-fn asking_gives_sets_inside_the_space_and_the_same_ones_again() {
-    let place = Place::new();
-    place.write("space.yaml", SPACE);
-    let ask = |arguments: &[&str]| {
-        place.run(&[&["ask", "space.yaml", "trials.jsonl", "--count", "5"], arguments].concat())
-    };
-    let first = ask(&[]).code(0).stdout;
-    assert_eq!(first, ask(&["--threads", "1"]).code(0).stdout);
-    assert_ne!(first, ask(&["--seed", "1"]).code(0).stdout);
-    let sets: Vec<serde_json::Value> =
-        first.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    assert_eq!(sets.len(), 5);
-    assert!(sets.iter().all(|set| set["params"]["size"].as_f64().is_some_and(|x| (0.0..=10.0).contains(&x))));
-    // The best of these is at size 7, whatever the shape.
-    let trials: String = (0..12)
-        .map(|i| {
-            let (size, shape) = (f64::from(i) * 0.9, if i % 2 == 0 { "disc" } else { "star" });
-            let value = (size - 7.0) * (size - 7.0);
-            format!("{{\"params\": {{\"size\": {size}, \"shape\": \"{shape}\"}}, \"value\": {value}}}\n")
-        })
-        .collect();
-    place.write("trials.jsonl", trials);
-    let explained = ask(&["--explain", "--acquisition", "ei"]).code(0).stdout;
-    let best: serde_json::Value =
-        serde_json::from_str(explained.lines().next().expect("a line")).expect("JSON");
-    assert!((best["params"]["size"].as_f64().expect("a size") - 7.0).abs() < 0.5, "{best}");
-    assert!(best["mean"].is_number() && best["std"].is_number());
-}
-
-#[test]
-fn wrong_spaces_and_trials_are_placed() {
-    let place = Place::new();
-    place.write("space.yaml", SPACE);
-    place.write("trials.jsonl", "{\"params\": {\"size\": 3, \"shape\": \"cube\"}, \"value\": 1}\n");
-    let ask = ["ask", "space.yaml", "trials.jsonl"];
-    place.run(&ask).code(2).says(&["trials.jsonl", "trial 1: `shape` must be one of disc, star, got cube"]);
-    place.write("trials.jsonl", "{\"params\": \n");
-    place.run(&ask).code(2).says(&["trials.jsonl"]);
-    place.write("trials.jsonl", "");
-    place.run(&[&ask[..], &["--optimizer", "gpp"]].concat()).code(2).says(&["did you mean `gp`?"]);
-    place.run(&[&ask[..], &["--acquisition", "ucbb"]].concat()).code(2).says(&["did you mean `ucb`?"]);
-    place.write("space.yaml", SPACE.replace("high: 10", "high: -1"));
-    place.run(&ask).code(2).says(&["space.yaml:2: `size` must be finite bounds with low <= high"]);
 }

@@ -69,12 +69,13 @@ impl Domain {
     pub fn check(&self, name: &str) -> Result<()> {
         match self {
             Self::Float { low, high, log } => {
-                if !(low.is_finite() && high.is_finite() && (high - low).is_finite() && low <= high) {
-                    return Err(Error::invalid(
-                        name,
-                        "finite bounds with low <= high",
-                        format!("[{low}, {high}]"),
-                    ));
+                if !(low.is_finite() && high.is_finite() && low <= high) {
+                    let expected = "finite bounds with low <= high";
+                    return Err(Error::invalid(name, expected, format!("[{low}, {high}]")));
+                }
+                if !(high - low).is_finite() {
+                    let expected = "bounds less than 1.8e308 apart";
+                    return Err(Error::invalid(name, expected, format!("[{low:e}, {high:e}]")));
                 }
                 check_log(name, *log, *low > 0.0)
             }
@@ -232,6 +233,8 @@ mod tests {
     fn rejects_crossed_bounds_and_repeated_choices() {
         assert!(Domain::float(2.0, 1.0).check("x").is_err());
         assert!(Domain::float(f64::NAN, 1.0).check("x").is_err());
+        let far = Domain::float(-1e308, 1e308).check("x").expect_err("an infinite span").to_string();
+        assert_eq!(far, "`x` must be bounds less than 1.8e308 apart, got [-1e308, 1e308]");
         assert!(Domain::int(3, 2).check("x").is_err());
         assert!(Domain::choice(["a", "a"]).check("x").is_err());
         assert!(Domain::choice(Vec::<String>::new()).check("x").is_err());

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -72,7 +73,10 @@ pub(super) struct ShardRecord {
 /// The manifest at `path`, or `None` where there is none.
 pub(super) fn read_manifest(path: &Path) -> Result<Option<Manifest>> {
     let bytes = match fs::read(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        // Below a file there is no dataset either; that none can be written there shows in writing.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
         other => other.map_err(io_error("reading", path))?,
     };
     let broken = |problem: String| {

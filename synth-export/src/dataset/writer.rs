@@ -262,7 +262,7 @@ fn refuse_foreign(root: &Path) -> Result<()> {
         let name = entry.file_name();
         if name != SHARDS && !is_temporary(&name.to_string_lossy()) {
             let name = entry.path().display().to_string();
-            return Err(Error::AlreadyExists { what: "file that is no dataset's", name });
+            return Err(Error::AlreadyExists { what: "the folder is in use by something else: file", name });
         }
     }
     Ok(())

@@ -96,13 +96,24 @@ pub fn parse_npy(path: &Path, bytes: &[u8]) -> Result<Array2<f64>> {
     }
 }
 
-/// As [`parse_npy`], with the elements as float32: float64 is rounded.
+/// As [`parse_npy`], with the elements as float32: float64 is rounded, and a number beyond float32 is
+/// an error that names it.
 pub(super) fn parse_npy_f32(path: &Path, bytes: &[u8]) -> Result<Array2<f32>> {
     let (header, elements) = split(path, bytes)?;
     match header.dtype {
         Dtype::F32 => matrix(path, header, elements.as_chunks::<4>().0, |&chunk| f32::from_le_bytes(chunk)),
         Dtype::F64 => {
-            matrix(path, header, elements.as_chunks::<8>().0, |&chunk| f64::from_le_bytes(chunk) as f32)
+            let wide = matrix(path, header, elements.as_chunks::<8>().0, |&chunk| f64::from_le_bytes(chunk))?;
+            let beyond = |value: f64| value.is_finite() && !(value as f32).is_finite();
+            if let Some(((row, column), value)) = wide.indexed_iter().find(|(_, value)| beyond(**value)) {
+                let problem = format!(
+                    "row {row}, column {column}: {value:e} is beyond float32 (±{:.1e}), in which embeddings \
+                     are kept",
+                    f32::MAX
+                );
+                return Err(corrupt(path, problem));
+            }
+            Ok(wide.mapv(|value| value as f32))
         }
     }
 }
@@ -188,6 +199,15 @@ mod tests {
         let read = parse_npy(Path::new("x"), &bytes).expect("valid");
         assert_eq!(read, array![[1.0, 3.0, 5.0], [2.0, 4.0, 6.0]]);
         assert!(read.is_standard_layout());
+    }
+
+    #[test]
+    fn a_float64_beyond_float32_is_named_and_a_nan_kept() {
+        let bytes = npy_from_f64(array![[1.0, 2.0], [-1e300, 3.0]].view());
+        let error = parse_npy_f32(Path::new("x.npy"), &bytes).expect_err("beyond").to_string();
+        assert!(error.contains("row 1, column 0: -1e300 is beyond float32 (±3.4e38)"), "{error}");
+        let bytes = npy_from_f64(array![[f64::NAN, 2.0]].view());
+        assert!(parse_npy_f32(Path::new("x.npy"), &bytes).expect("kept")[(0, 0)].is_nan());
     }
 
     #[test]

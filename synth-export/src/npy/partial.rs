@@ -73,6 +73,12 @@ impl EmbeddingJob {
         Ok(Self { target: target.to_owned(), partial, lock })
     }
 
+    /// Whether the making of `target` was begun and not finished.
+    #[must_use]
+    pub fn is_unfinished(target: &Path) -> bool {
+        partial_path(target).is_dir()
+    }
+
     /// Whether chunk `number` is there with exactly these rows. A torn or altered chunk is not.
     ///
     /// # Errors

@@ -1,7 +1,8 @@
 use std::fmt;
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageError, ImageFormat, ImageReader, Limits};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
 /// How large a decoded image may be. The header of a hostile or broken file can claim anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,10 @@ pub enum DecodeError {
     },
     /// The header claims more than the limits allow.
     TooLarge {
+        /// The limits.
+        limits: DecodeLimits,
+        /// Width and height that the header claims, px, where they can be read.
+        claimed_px: Option<(u32, u32)>,
         /// What the decoder says.
         source: ImageError,
     },
@@ -59,7 +64,13 @@ impl fmt::Display for DecodeError {
             Self::UnknownFormat => f.write_str("not an image (PNG, JPEG, TIFF, BMP or WebP)"),
             Self::OtherFormat { found: Some(found), expected } => write!(f, "is {found:?}, not {expected:?}"),
             Self::OtherFormat { found: None, expected } => write!(f, "not a {expected:?} image"),
-            Self::TooLarge { .. } => f.write_str("larger than the limits for one image"),
+            Self::TooLarge { limits: DecodeLimits { max_side_px, max_alloc_bytes }, claimed_px, .. } => {
+                if let Some((width, height)) = claimed_px {
+                    write!(f, "{width} × {height} px, ")?;
+                }
+                let mebibytes = max_alloc_bytes >> 20;
+                write!(f, "larger than the limits for one image ({max_side_px} px a side, {mebibytes} MiB)")
+            }
             Self::Truncated => f.write_str("truncated image"),
             Self::Unsupported { .. } => f.write_str("not a supported kind of image"),
             Self::Damaged { .. } => f.write_str("damaged image"),
@@ -70,7 +81,7 @@ impl fmt::Display for DecodeError {
 impl std::error::Error for DecodeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::TooLarge { source } | Self::Unsupported { source } | Self::Damaged { source } => {
+            Self::TooLarge { source, .. } | Self::Unsupported { source } | Self::Damaged { source } => {
                 Some(source)
             }
             _ => None,
@@ -81,7 +92,14 @@ impl std::error::Error for DecodeError {
 /// Decodes an image by its content, whatever the file is called; the first frame or page of many.
 ///
 /// Pixels keep their type: 8- and 16-bit grey, RGB, with alpha where the file has it. Palettes are
-/// expanded. An EXIF orientation is not applied, colour profiles are ignored.
+/// expanded, CMYK becomes RGB. The image is turned and mirrored as its orientation tag says (EXIF in
+/// JPEG, PNG and WebP, TIFF's own), once and here, so that a pixel's place is what a viewer shows.
+/// Colour profiles are ignored.
+///
+/// # Against Pillow
+/// Formats without loss give the same pixels, but CMYK TIFF: up to 1 level apart. JPEG decoders may
+/// round differently: up to 3 levels apart in the tests' files, CMYK and YCCK (Adobe's inverted ones)
+/// included.
 ///
 /// # Errors
 /// [`DecodeError`]; nothing is allocated for a header that breaks the limits.
@@ -103,17 +121,48 @@ pub fn decode_image(
     if format == ImageFormat::Jpeg && !is_complete_jpeg(bytes) {
         return Err(DecodeError::Truncated);
     }
+    decode_upright(bytes, format, limits).map_err(|source| match source {
+        ImageError::Limits(_) => {
+            let claimed_px = reader(bytes, format, Limits::no_limits()).into_dimensions().ok();
+            DecodeError::TooLarge { limits: *limits, claimed_px, source }
+        }
+        ImageError::Unsupported(_) => DecodeError::Unsupported { source },
+        source => DecodeError::Damaged { source },
+    })
+}
+
+fn reader(bytes: &[u8], format: ImageFormat, limits: Limits) -> ImageReader<Cursor<&[u8]>> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    reader.limits(limits);
+    reader
+}
+
+/// The image as its orientation tag wants it seen.
+fn decode_upright(
+    bytes: &[u8],
+    format: ImageFormat,
+    limits: &DecodeLimits,
+) -> Result<DynamicImage, ImageError> {
     let mut allowed = Limits::default();
     allowed.max_image_width = Some(limits.max_side_px);
     allowed.max_image_height = Some(limits.max_side_px);
     allowed.max_alloc = Some(limits.max_alloc_bytes);
-    reader.limits(allowed);
-    reader.decode().map_err(|source| match source {
-        ImageError::Limits(_) => DecodeError::TooLarge { source },
-        ImageError::Unsupported(_) => DecodeError::Unsupported { source },
-        source => DecodeError::Damaged { source },
-    })
+    let mut decoder = reader(bytes, format, allowed.clone()).into_decoder()?;
+    let orientation = decoder.orientation()?;
+    // A quarter turn needs a second image.
+    let in_place = matches!(
+        orientation,
+        Orientation::NoTransforms
+            | Orientation::Rotate180
+            | Orientation::FlipHorizontal
+            | Orientation::FlipVertical
+    );
+    let images = if in_place { 1 } else { 2 };
+    allowed.reserve(decoder.total_bytes().saturating_mul(images))?;
+    decoder.set_limits(allowed)?;
+    let mut image = DynamicImage::from_decoder(decoder)?;
+    image.apply_orientation(orientation);
+    Ok(image)
 }
 
 /// Whether the markers of a JPEG file lead to its end marker. The decoder itself is lenient: it

@@ -1,4 +1,5 @@
 use std::fs;
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -6,7 +7,7 @@ use image::DynamicImage;
 use rayon::prelude::*;
 use synth_core::{Error, Result};
 
-use super::groups::is_dataset;
+use super::groups::{Resolved, is_dataset};
 use super::scan::scan;
 use super::{DecodeLimits, Groups, decode_image};
 use crate::error::chain;
@@ -58,6 +59,20 @@ pub struct BadFile {
     pub path: String,
     /// What is wrong with it.
     pub reason: String,
+    /// What kind of fault that is.
+    pub kind: BadFileKind,
+}
+
+/// Why a file cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BadFileKind {
+    /// A link whose target does not exist.
+    BrokenLink,
+    /// The system does not give its bytes.
+    Unreadable(io::ErrorKind),
+    /// Its name or its bytes are no image's.
+    NotAnImage,
 }
 
 /// What to do about files that cannot be read.
@@ -95,6 +110,7 @@ pub struct ImageFolder {
     root: PathBuf,
     files: Vec<ImageFile>,
     unusable: Vec<BadFile>,
+    absent: Vec<String>,
     limits: DecodeLimits,
 }
 
@@ -102,9 +118,9 @@ impl FolderImages {
     /// Lists the images of `root` and finds their groups; reads none.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a folder that does not exist or an image without a group,
-    /// [`Error::TooFewSamples`] for a folder without any image, [`Error::Corrupt`] for a broken file
-    /// of groups, [`Error::Io`].
+    /// [`Error::NotFound`] for a folder that does not exist, [`Error::InvalidParam`] for a file in its
+    /// place, [`Error::TooFewSamples`] for a folder without any image, [`Error::Corrupt`] for a broken
+    /// file of groups or one that lacks an image, [`Error::Io`].
     pub fn open(&self, root: &Path) -> Result<ImageFolder> {
         let start = if is_dataset(root) { "images" } else { "" };
         let found = scan(root, start, self.recursive)?;
@@ -112,10 +128,10 @@ impl FolderImages {
             let what = format!("the image folder `{}`", root.display());
             return Err(Error::TooFewSamples { what, needed: 1, got: 0, unit: "image" });
         }
-        let groups = self.groups.resolve(root, &found.paths)?;
+        let Resolved { groups, unused } = self.groups.resolve(root, &found.paths)?;
         let files = found.paths.into_iter().zip(groups).map(|(path, group)| ImageFile { path, group });
-        let files = files.collect();
-        Ok(ImageFolder { root: root.to_owned(), files, unusable: found.bad, limits: self.limits })
+        let (root, files) = (root.to_owned(), files.collect());
+        Ok(ImageFolder { root, files, unusable: found.bad, absent: unused, limits: self.limits })
     }
 }
 
@@ -138,6 +154,12 @@ impl ImageFolder {
         &self.unusable
     }
 
+    /// Files to which the groups were given and which are no images of the folder: most likely a slip.
+    #[must_use]
+    pub fn absent(&self) -> &[String] {
+        &self.absent
+    }
+
     /// The bytes of one image file and their BLAKE3, without decoding.
     ///
     /// # Errors
@@ -145,10 +167,10 @@ impl ImageFolder {
     pub fn read_bytes(&self, index: usize) -> Result<(Vec<u8>, String), BadFile> {
         let Some(file) = self.files.get(index) else {
             let reason = format!("no image {index}, the folder has {}", self.files.len());
-            return Err(BadFile { path: String::new(), reason });
+            return Err(BadFile { path: String::new(), reason, kind: BadFileKind::NotAnImage });
         };
-        let bytes = fs::read(join(&self.root, &file.path))
-            .map_err(|error| BadFile { path: file.path.clone(), reason: error.to_string() })?;
+        let place = join(&self.root, &file.path);
+        let bytes = fs::read(&place).map_err(|error| unreadable(&place, &file.path, &error))?;
         let hash = blake3::hash(&bytes).to_hex().to_string();
         Ok((bytes, hash))
     }
@@ -162,7 +184,7 @@ impl ImageFolder {
         let ImageFile { path, group } = self.files[index].clone();
         match decode_image(&bytes, None, &self.limits) {
             Ok(image) => Ok(LoadedImage { path, group, blake3, image }),
-            Err(error) => Err(BadFile { path, reason: chain(&error) }),
+            Err(error) => Err(BadFile { path, reason: chain(&error), kind: BadFileKind::NotAnImage }),
         }
     }
 
@@ -198,6 +220,25 @@ impl BadFile {
     #[must_use]
     pub fn to_error(&self, root: &Path) -> Error {
         let path = join(root, &self.path).display().to_string();
-        Error::Corrupt { path, problem: self.reason.clone() }
+        match self.kind {
+            BadFileKind::BrokenLink => Error::NotFound { what: "the target of the link", name: path },
+            BadFileKind::Unreadable(kind) => {
+                Error::Io { action: "reading", path, source: io::Error::new(kind, self.reason.clone()) }
+            }
+            BadFileKind::NotAnImage => Error::Corrupt { path, problem: self.reason.clone() },
+        }
+    }
+}
+
+fn unreadable(place: &Path, path: &str, error: &io::Error) -> BadFile {
+    let is_link = fs::symlink_metadata(place).is_ok_and(|found| found.is_symlink());
+    let path = path.to_owned();
+    match error.kind() {
+        io::ErrorKind::NotFound if is_link => {
+            let target = fs::read_link(place).map(|target| target.display().to_string()).unwrap_or_default();
+            let reason = format!("a link to `{target}`, which does not exist");
+            BadFile { path, reason, kind: BadFileKind::BrokenLink }
+        }
+        kind => BadFile { path, reason: error.to_string(), kind: BadFileKind::Unreadable(kind) },
     }
 }

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use crate::records::SampleRecord;
 #[non_exhaustive]
 pub enum Groups {
     /// The folder's own `groups.csv` or `groups.jsonl`, or its `samples.jsonl` where it is a dataset
-    /// of synth; without any of them every image is its own group.
+    /// of synth or the folder `images` of one; without any of them every image is its own group.
     #[default]
     Auto,
     /// Every image is its own group.
@@ -34,38 +34,86 @@ struct Row {
     group: String,
 }
 
+/// The group of each image.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Resolved {
+    pub(super) groups: Vec<String>,
+    /// Files that were given a group and are no image of the folder.
+    pub(super) unused: Vec<String>,
+}
+
 impl Groups {
     /// The group of each of `paths`, images below `root`.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] for a file of groups that cannot be read, [`Error::NotFound`] naming the
-    /// first image without a group.
-    pub(super) fn resolve(&self, root: &Path, paths: &[String]) -> Result<Vec<String>> {
+    /// [`Error::Corrupt`] for a file of groups that cannot be read or, named, lacks an image;
+    /// [`Error::NotFound`] naming the first image without a group in a map.
+    pub(super) fn resolve(&self, root: &Path, paths: &[String]) -> Result<Resolved> {
+        let plain = |groups| Resolved { groups, unused: Vec::new() };
         match self {
-            Self::Each => Ok(paths.to_vec()),
-            Self::Folder => Ok(paths.iter().map(|path| parent_of(path)).collect()),
-            Self::Map(map) => look_up(map, paths),
-            Self::File(path) => look_up(&read_groups(path)?, paths),
-            Self::Auto => own_groups(root, paths)?.map_or_else(|| Ok(paths.to_vec()), Ok),
+            Self::Each => Ok(plain(paths.to_vec())),
+            Self::Folder => Ok(plain(paths.iter().map(|path| parent_of(path)).collect())),
+            Self::Map(map) => {
+                let groups = look_up(map, paths).map_err(|name| Error::NotFound { what: WITHOUT, name })?;
+                Ok(Resolved { groups, unused: unused(map, paths) })
+            }
+            Self::File(path) => from_file(path, paths),
+            Self::Auto => match own_groups(root, paths)? {
+                Some(resolved) => Ok(resolved),
+                None => Ok(plain(paths.to_vec())),
+            },
         }
     }
 }
 
-fn own_groups(root: &Path, paths: &[String]) -> Result<Option<Vec<String>>> {
+const WITHOUT: &str = "the group of";
+
+fn own_groups(root: &Path, paths: &[String]) -> Result<Option<Resolved>> {
     for name in ["groups.csv", "groups.jsonl"] {
         let path = root.join(name);
         if path.is_file() {
-            return look_up(&read_groups(&path)?, paths).map(Some);
+            return from_file(&path, paths).map(Some);
         }
     }
-    if !is_dataset(root) {
-        return Ok(None);
+    if is_dataset(root) {
+        let file = root.join("samples.jsonl");
+        let groups = groups_of_records(read_json_lines(&file)?, "images/");
+        let stems: Vec<String> = paths.iter().map(|path| stem_of(path)).collect();
+        let groups = look_up(&groups, &stems).map_err(|stem| without(&file, &stem))?;
+        return Ok(Some(Resolved { groups, unused: Vec::new() }));
     }
-    let records: Vec<SampleRecord> = read_json_lines(&root.join("samples.jsonl"))?;
-    let groups =
-        records.into_iter().map(|record| (format!("images/{}", record.sample_id), record.group)).collect();
+    Ok(groups_above(root, paths))
+}
+
+/// The groups of the images of a dataset whose folder `images` is read by itself. What lies beside a
+/// folder that only bears that name may be anything; it counts only where it is the records of all
+/// these images.
+fn groups_above(root: &Path, paths: &[String]) -> Option<Resolved> {
+    let root = fs::canonicalize(root).ok()?;
+    let dataset = root.parent().filter(|_| root.file_name().is_some_and(|name| name == "images"))?;
+    let records = read_json_lines(&dataset.join("samples.jsonl")).ok()?;
     let stems: Vec<String> = paths.iter().map(|path| stem_of(path)).collect();
-    look_up(&groups, &stems).map(Some)
+    let groups = look_up(&groups_of_records(records, ""), &stems).ok()?;
+    Some(Resolved { groups, unused: Vec::new() })
+}
+
+fn groups_of_records(records: Vec<SampleRecord>, folder: &str) -> BTreeMap<String, String> {
+    records.into_iter().map(|record| (format!("{folder}{}", record.sample_id), record.group)).collect()
+}
+
+fn from_file(file: &Path, paths: &[String]) -> Result<Resolved> {
+    let map = read_groups(file)?;
+    let groups = look_up(&map, paths).map_err(|path| without(file, &path))?;
+    Ok(Resolved { groups, unused: unused(&map, paths) })
+}
+
+fn without(file: &Path, image: &str) -> Error {
+    corrupt(file, format!("the image `{image}` has no group in it"))
+}
+
+fn unused(map: &BTreeMap<String, String>, paths: &[String]) -> Vec<String> {
+    let there: BTreeSet<&String> = paths.iter().collect();
+    map.keys().filter(|file| !there.contains(file)).cloned().collect()
 }
 
 /// Whether `root` has the layout that synth writes: then its masks are no images to read.
@@ -73,11 +121,9 @@ pub(super) fn is_dataset(root: &Path) -> bool {
     root.join("samples.jsonl").is_file() && root.join("images").is_dir()
 }
 
-fn look_up(map: &BTreeMap<String, String>, paths: &[String]) -> Result<Vec<String>> {
-    let group = |path: &String| {
-        map.get(path).cloned().ok_or_else(|| Error::NotFound { what: "the group of", name: path.clone() })
-    };
-    paths.iter().map(group).collect()
+/// The groups, or the first path without one.
+fn look_up(map: &BTreeMap<String, String>, paths: &[String]) -> Result<Vec<String>, String> {
+    paths.iter().map(|path| map.get(path).cloned().ok_or_else(|| path.clone())).collect()
 }
 
 fn parent_of(path: &str) -> String {
@@ -187,10 +233,37 @@ mod tests {
         let csv = "\u{feff}group,file,note\r\n\"w,1\",a/1.png,\"say \"\"hi\"\"\"\r\n\r\nw2,b.png,\r\n";
         let (_keep, path) = write("groups.csv", csv);
         let expected = ["w,1", "w2"];
-        assert_eq!(Groups::File(path).resolve(Path::new("."), &paths()).expect("valid"), expected);
-        let json = "{\"file\":\"a/1.png\",\"group\":\"w,1\"}\n{\"file\":\"b.png\",\"group\":\"w2\"}\n";
+        assert_eq!(Groups::File(path).resolve(Path::new("."), &paths()).expect("valid").groups, expected);
+        let json = "{\"file\":\"a/1.png\",\"group\":\"w,1\"}\n{\"file\":\"b.png\",\"group\":\"w2\"}\n\
+                    {\"file\":\"gone.png\",\"group\":\"w2\"}\n";
         let (_keep, path) = write("groups.jsonl", json);
-        assert_eq!(Groups::File(path).resolve(Path::new("."), &paths()).expect("valid"), expected);
+        let found = Groups::File(path).resolve(Path::new("."), &paths()).expect("valid");
+        assert_eq!(
+            (found.groups, found.unused),
+            (expected.map(str::to_owned).into(), vec!["gone.png".into()])
+        );
+    }
+
+    #[test]
+    fn a_dataset_gives_the_same_groups_by_either_folder() {
+        let sample = crate::testing::sample(3);
+        let records: Vec<SampleRecord> = ["s_0", "s_1"]
+            .map(|id| {
+                let context = crate::RecordContext::synthetic(&sample, "t");
+                SampleRecord::new(id, &sample, context).expect("finite")
+            })
+            .into();
+        let bytes = crate::to_json_lines(&records).expect("JSON");
+        let (root, _) = write("samples.jsonl", std::str::from_utf8(&bytes).expect("UTF-8"));
+        fs::create_dir(root.path().join("images")).expect("writable");
+        let resolve = |folder: &str, paths: [&str; 2]| {
+            let paths = paths.map(str::to_owned);
+            Groups::Auto.resolve(&root.path().join(folder), &paths).expect("valid").groups
+        };
+        let whole = resolve("", ["images/s_0.png", "images/s_1.png"]);
+        assert_eq!(whole[0], whole[1], "one parameter set");
+        assert_eq!(resolve("images", ["s_0.png", "s_1.png"]), whole);
+        assert_eq!(resolve("images", ["s_0.png", "own.png"]), ["s_0.png", "own.png"], "not all are of it");
     }
 
     #[test]
@@ -213,11 +286,14 @@ mod tests {
         let map = BTreeMap::from([("b.png".to_owned(), "w".to_owned())]);
         let error = Groups::Map(map).resolve(Path::new("."), &paths()).expect_err("a/1.png is missing");
         assert!(matches!(&error, Error::NotFound { name, .. } if name == "a/1.png"), "{error}");
+        let (_keep, path) = write("groups.csv", "file,group\nb.png,w\n");
+        let error = Groups::File(path).resolve(Path::new("."), &paths()).expect_err("missing").to_string();
+        assert!(error.contains("groups.csv") && error.contains("`a/1.png` has no group"), "{error}");
     }
 
     #[test]
     fn folders_can_be_groups() {
-        assert_eq!(Groups::Folder.resolve(Path::new("."), &paths()).expect("valid"), ["a", "."]);
-        assert_eq!(Groups::Auto.resolve(Path::new("no"), &paths()).expect("valid"), paths());
+        assert_eq!(Groups::Folder.resolve(Path::new("."), &paths()).expect("valid").groups, ["a", "."]);
+        assert_eq!(Groups::Auto.resolve(Path::new("no"), &paths()).expect("valid").groups, paths());
     }
 }

@@ -6,5 +6,5 @@ mod groups;
 mod scan;
 
 pub use decode::{DecodeError, DecodeLimits, decode_image};
-pub use folder::{BadFile, FolderImages, ImageFile, ImageFolder, LoadedImage, OnBadFile};
+pub use folder::{BadFile, BadFileKind, FolderImages, ImageFile, ImageFolder, LoadedImage, OnBadFile};
 pub use groups::Groups;

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use synth_core::{Error, Result};
 
-use super::BadFile;
+use super::{BadFile, BadFileKind};
 use crate::error::io_error;
 
 /// File name endings that count as images, in any case.
@@ -24,6 +24,10 @@ pub(super) fn scan(root: &Path, start: &str, recursive: bool) -> Result<Scan> {
     let folder = if start.is_empty() { root.to_owned() } else { root.join(start) };
     if !folder.exists() {
         return Err(Error::NotFound { what: "image folder", name: folder.display().to_string() });
+    }
+    if !folder.is_dir() {
+        let expected = "a folder of images";
+        return Err(Error::invalid(folder.display().to_string(), expected, "a file"));
     }
     let real = fs::canonicalize(&folder).map_err(io_error("opening", &folder))?;
     visit(&folder, start, recursive, &mut vec![real], &mut scan)?;
@@ -47,7 +51,8 @@ fn visit(
         let Some(name) = name.to_str() else {
             if is_image(&name.to_string_lossy()) {
                 let reason = "the name is not valid UTF-8".to_owned();
-                scan.bad.push(BadFile { path: relative(&name.to_string_lossy()), reason });
+                let path = relative(&name.to_string_lossy());
+                scan.bad.push(BadFile { path, reason, kind: BadFileKind::NotAnImage });
             }
             continue;
         };
@@ -109,5 +114,8 @@ mod tests {
     fn a_missing_folder_is_named() {
         let error = scan(Path::new("no/such/folder"), "", true).expect_err("missing");
         assert!(matches!(&error, Error::NotFound { name, .. } if name == "no/such/folder"), "{error}");
+        let place = tempfile::NamedTempFile::new().expect("temporary file");
+        let error = scan(place.path(), "", true).expect_err("a file").to_string();
+        assert!(error.ends_with("must be a folder of images, got a file"), "{error}");
     }
 }

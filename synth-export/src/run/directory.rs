@@ -225,6 +225,14 @@ impl RunDirectory {
         log::append(&self.root.join(LOG), entry)
     }
 
+    /// The lines of `log.jsonl`; those that a kill tore are left out.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn read_log(&self) -> Result<Vec<LogEntry>> {
+        log::read(&self.root.join(LOG))
+    }
+
     fn manifest(&self) -> MutexGuard<'_, RunManifest> {
         // A panic elsewhere cannot leave it half-changed: it is replaced as a whole.
         self.manifest.lock().unwrap_or_else(PoisonError::into_inner)

@@ -28,7 +28,7 @@ pub(super) fn refuse_foreign(root: &Path, head: &RunHead) -> Result<()> {
             }
             CONFIG | LOG | LOCK_FILE => continue,
             name if is_temporary(name) => continue,
-            _ => "file that is no run's",
+            _ => "the folder is in use by something else: file",
         };
         return Err(Error::AlreadyExists { what, name: entry.path().display().to_string() });
     }

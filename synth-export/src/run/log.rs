@@ -29,6 +29,18 @@ pub(super) fn append(path: &Path, entry: &LogEntry) -> Result<()> {
     append_line(path, &line).map_err(io_error("writing", path))
 }
 
+/// All whole lines of the log; none where there is no log. A torn line is left out.
+pub(super) fn read(path: &Path) -> Result<Vec<LogEntry>> {
+    match std::fs::read(path) {
+        Ok(bytes) => {
+            let lines = bytes.split(|&byte| byte == b'\n');
+            Ok(lines.filter_map(|line| serde_json::from_slice(line).ok()).collect())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(source) => Err(io_error("reading", path)(source)),
+    }
+}
+
 fn append_line(path: &Path, line: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
     if file.seek(SeekFrom::End(0))? > 0 {
@@ -68,6 +80,7 @@ mod tests {
         assert_eq!(lines.len(), 3);
         let last: LogEntry = serde_json::from_str(lines[2]).expect("whole");
         assert_eq!(last, entry("resumed"));
+        assert_eq!(read(&path).expect("readable"), [entry("started"), entry("resumed")]);
         assert_eq!(lines[2], r#"{"timestamp":"t","event":"resumed","seconds":1.5}"#);
     }
 }

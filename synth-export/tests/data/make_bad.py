@@ -53,6 +53,7 @@ def images():
         "flipped_header.png": flipped(png, 18),
         "wide.png": png_claiming(2**31 - 1, 1),
         "bomb.png": png_claiming(32768, 32768),
+        "huge.png": png_claiming(50000, 50000),
         "no_pixels.png": png_claiming(0, 24),
         "truncated.jpg": half(jpeg),
         "end_only_in_thumbnail.jpg": half(jpeg[:2] + app1 + jpeg[2:])[: -len(jpeg) // 4],

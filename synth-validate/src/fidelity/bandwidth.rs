@@ -90,7 +90,9 @@ pub fn median_bandwidth(
     }
     Err(Error::Unsupported {
         what: "a median bandwidth".into(),
-        reason: "half of all pairs of rows are equal, so the median distance is 0; fix `sigma`".into(),
+        reason: "half of all pairs of rows are equal, so their median distance is 0; leave out copies, or \
+                 fix `sigma`"
+            .into(),
     })
 }
 

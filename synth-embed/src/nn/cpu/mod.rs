@@ -1,0 +1,12 @@
+//! Kernels for the processor, on plain slices.
+//!
+//! The loops are written so that the compiler vectorises them; [`pulp`] picks the widest registers
+//! of the machine at run time. Matrix products are the crate `gemm`'s.
+
+mod attention;
+mod elementwise;
+mod product;
+
+pub(super) use attention::{Heads, attend};
+pub(super) use elementwise::{activate, add_to_rows, gate};
+pub(super) use product::multiply_add;

@@ -1,0 +1,85 @@
+use burn::tensor::{Device, Tensor, TensorData, module};
+
+use super::{Activation, Threads};
+
+/// x W + b.
+///
+/// # Shapes
+/// - weight: `[inputs, outputs]`, the transpose of PyTorch's
+/// - bias: `[outputs]`
+#[derive(Clone, Debug)]
+pub(crate) struct Linear {
+    pub(super) weight: Tensor<2>,
+    pub(super) bias: Tensor<1>,
+}
+
+/// The values of a [`Linear`] before they are on a device; weight as PyTorch stores it,
+/// `[outputs, inputs]`.
+#[derive(Clone, Debug)]
+pub(crate) struct LinearValues {
+    pub(crate) weight: Vec<f32>,
+    pub(crate) bias: Vec<f32>,
+}
+
+impl LinearValues {
+    /// Multiplies output `o` by `factors[o]`: a layer scale, or the scale of attention's queries.
+    pub(crate) fn scaled(mut self, factors: &[f32]) -> Self {
+        let inputs = self.weight.len() / self.bias.len();
+        for ((row, bias), factor) in self.weight.chunks_mut(inputs).zip(&mut self.bias).zip(factors) {
+            row.iter_mut().for_each(|weight| *weight *= factor);
+            *bias *= factor;
+        }
+        self
+    }
+
+    /// Transposed, on the device.
+    pub(crate) fn on(self, device: &Device) -> Linear {
+        let outputs = self.bias.len();
+        let inputs = self.weight.len() / outputs;
+        let mut transposed = vec![0.0; self.weight.len()];
+        for (output, row) in self.weight.chunks(inputs).enumerate() {
+            for (input, weight) in row.iter().enumerate() {
+                transposed[input * outputs + output] = *weight;
+            }
+        }
+        Linear {
+            weight: Tensor::from_data(TensorData::new(transposed, [inputs, outputs]), device),
+            bias: Tensor::from_data(TensorData::new(self.bias, [outputs]), device),
+        }
+    }
+}
+
+impl Linear {
+    /// Length of a row that comes out.
+    pub(crate) fn outputs(&self) -> usize {
+        self.bias.dims()[0]
+    }
+
+    /// `[batch, rows, inputs]` to `[batch, rows, outputs]`.
+    pub(crate) fn forward(
+        &self,
+        x: Tensor<3>,
+        activation: Option<Activation>,
+        threads: Threads,
+    ) -> Tensor<3> {
+        #[cfg(feature = "flex")]
+        if super::flex::is_on_flex(&x) {
+            return super::flex::linear(x, self, activation, threads);
+        }
+        let _ = threads;
+        let y = module::linear(x, self.weight.clone(), Some(self.bias.clone()));
+        match activation {
+            Some(activation) => activation.apply(y),
+            None => y,
+        }
+    }
+
+    /// `residual + x W + b`.
+    pub(crate) fn add_to(&self, residual: Tensor<3>, x: Tensor<3>, threads: Threads) -> Tensor<3> {
+        #[cfg(feature = "flex")]
+        if super::flex::is_on_flex(&x) {
+            return super::flex::linear_add(residual, x, self, threads);
+        }
+        residual + self.forward(x, None, threads)
+    }
+}
