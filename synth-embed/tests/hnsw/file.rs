@@ -162,6 +162,7 @@ fn a_flipped_bit_is_an_error() {
             assert!(is_corrupt(&opened.verify()), "bit {bit}");
             let found = opened.search(normal((2, 3), 33).view(), 12, &everything);
             assert!(found.is_ok() || is_corrupt(&found), "bit {bit}: {found:?}");
+            assert!(is_corrupt(&opened.save(&path.with_extension("again"))), "bit {bit}");
         }
     }
 }

@@ -188,6 +188,19 @@ fn rows_at_the_ends_of_float32_are_kept() {
 }
 
 #[test]
+fn any_number_of_neighbours_may_be_asked_for() {
+    let rows = normal((300, 6), 14);
+    let params = HnswParams::default().with_max_links(4).with_ef_construction(20).with_ef_search(usize::MAX);
+    let (index, truth) = (built(params, rows.view()), exact(Metric::Euclidean, rows.view()));
+    let queries = rows.slice(s![..5, ..]);
+    for k in [0, 1, 299, 300, 301, usize::MAX] {
+        let found = index.search(queries, k, &everything).expect("valid");
+        assert_eq!(found, truth.search(queries, k, &everything).expect("valid"), "{k}");
+    }
+    assert!(index.search(queries.slice(s![..0, ..]), 3, &everything).expect("valid").is_empty());
+}
+
+#[test]
 fn rejects_parameters_out_of_range() {
     let params = HnswParams::default;
     let refused = [

@@ -172,7 +172,8 @@ impl NeighborIndex for Hnsw {
         filter: &(dyn Fn(&str) -> bool + Sync),
     ) -> Result<Vec<Vec<Neighbor>>> {
         self.params.metric.check("queries", queries, self.dim)?;
-        if k == 0 || self.is_empty() {
+        let k = k.min(self.len());
+        if k == 0 {
             return Ok(vec![Vec::new(); queries.nrows()]);
         }
         self.nearest(queries, k, filter)

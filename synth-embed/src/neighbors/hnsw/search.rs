@@ -19,7 +19,7 @@ type Filter<'a> = &'a (dyn Fn(&str) -> bool + Sync);
 type Found = Vec<(u32, f64)>;
 
 impl Hnsw {
-    /// The nearest of each query; the rows and `k` are checked.
+    /// The nearest of each query; the rows are checked, and `k` is at least 1 and at most their number.
     pub(super) fn nearest(
         &self,
         queries: ArrayView2<'_, f32>,
@@ -29,10 +29,10 @@ impl Hnsw {
         let (reach, passing) = (self.params.ef_search.max(k), self.estimate_passing(filter));
         // A walk meets about `max_links` new nodes per node it keeps, and walks past those that do
         // not pass; comparing all costs as many distances as rows pass.
-        let walk = reach * self.params.max_links;
+        let walk = reach.saturating_mul(self.params.max_links);
         let nodes = self.graph.len();
         let mut found: Vec<Option<Vec<Neighbor>>> = vec![None; queries.nrows()];
-        if passing * passing > walk * nodes {
+        if passing * passing > walk.saturating_mul(nodes) {
             let reach = Reach { ef: reach, most_distances: passing.max(walk) };
             found = queries
                 .axis_iter(Axis(0))
@@ -50,12 +50,12 @@ impl Hnsw {
         Ok(found.into_iter().flatten().collect())
     }
 
-    /// About how many nodes pass.
+    /// About how many nodes pass; there is one at least.
     fn estimate_passing(&self, filter: Filter<'_>) -> usize {
         let nodes = self.graph.len();
         let sample = nodes.min(SAMPLE);
         let passing = (0..sample).filter(|i| self.passes((i * nodes / sample) as u32, filter)).count();
-        if sample == 0 { 0 } else { (passing * nodes).div_ceil(sample) }
+        (passing * nodes).div_ceil(sample)
     }
 
     fn passes(&self, node: u32, filter: Filter<'_>) -> bool {

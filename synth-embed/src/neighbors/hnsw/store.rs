@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use ndarray::ArrayView2;
+use rayon::prelude::*;
 use synth_core::{Error, Result};
 
 use super::Hnsw;
@@ -24,18 +25,36 @@ impl Hnsw {
     ///
     /// The bytes depend on the index alone; saving what was just loaded gives the same file. The
     /// format is described in the source file `format.rs`. A process that is killed while it saves leaves
-    /// a file `.<name>.synth-tmp` beside the target, which the next save overwrites.
+    /// a file `.<name>.synth-tmp` beside the target, which the next save overwrites. Two processes must
+    /// not save to the same path at once.
     ///
     /// # Errors
-    /// [`Error::Io`] naming the path, [`Error::InvalidParam`] if it does not end in a file name.
+    /// [`Error::Io`] naming the path, [`Error::InvalidParam`] if it does not end in a file name;
+    /// [`Error::Corrupt`] if a row of an [opened](Self::open) index is not what was saved: damage does
+    /// not get a new checksum.
     pub fn save(&self, path: &Path) -> Result<()> {
         let temporary = temporary_of(path)?;
+        if let Some(node) = self.altered_row() {
+            let from = self.vectors.mapped().map_or(path, MappedRows::path);
+            return Err(corrupt(
+                from,
+                &Problem::Node { node, what: "its row is not the one that was added" },
+            ));
+        }
         let written = self.write(&temporary).and_then(|()| fs::rename(&temporary, path));
         if written.is_err() {
             // Nothing more can be done about it than to say why the write failed.
             drop(fs::remove_file(&temporary));
         }
         written.and_then(|()| sync_parent(path)).map_err(io_error("writing", path))
+    }
+
+    /// The node whose row is not the one that was added: the file that it was opened from is damaged.
+    fn altered_row(&self) -> Option<usize> {
+        let hashes = self.twins.hashes();
+        (0..hashes.len())
+            .into_par_iter()
+            .find_first(|&node| hash_of(self.vectors.row(node as u32)) != hashes[node])
     }
 
     fn write(&self, path: &Path) -> io::Result<()> {

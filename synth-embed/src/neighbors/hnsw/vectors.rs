@@ -123,7 +123,7 @@ impl Vectors {
 pub(super) fn canonical(metric: Metric, row: &[f32]) -> Cow<'_, [f32]> {
     let largest = row.iter().fold(0.0_f32, |best, value| best.max(value.abs()));
     if metric == Metric::Cosine && !(1e-9..=1e9).contains(&largest) {
-        let factor = 2.0_f64.powi(-f64::from(largest).log2().floor() as i32);
+        let factor = 2.0_f64.powi(-libm::ilogb(f64::from(largest)));
         let scaled: Vec<f32> = row.iter().map(|&value| (f64::from(value) * factor) as f32 + 0.0).collect();
         let exact = row.iter().zip(&scaled).all(|(&a, &b)| f64::from(a) * factor == f64::from(b));
         if exact {
