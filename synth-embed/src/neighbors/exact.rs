@@ -93,6 +93,36 @@ impl ExactNeighbors {
         ArrayView2::from_shape((self.ids.len(), self.dim), &self.rows)
             .expect("invariant: every id has one row of the index's length")
     }
+
+    /// Searches the rows that pass. `nearest` gives, for each query, the nearest of the rows it is handed
+    /// as (index, distance), equal distances by index; there are at least as many as asked for.
+    pub(super) fn search_by(
+        &self,
+        queries: ArrayView2<'_, f32>,
+        k: usize,
+        filter: &(dyn Fn(&str) -> bool + Sync),
+        nearest: impl FnOnce(ArrayView2<'_, f32>, ArrayView2<'_, f32>, usize) -> Result<Vec<Vec<(usize, f64)>>>,
+    ) -> Result<Vec<Vec<Neighbor>>> {
+        self.params.metric.check("queries", queries, self.dim)?;
+        // In the order of ids, so that equal distances come by id.
+        let (ids, slots): (Vec<&String>, Vec<usize>) =
+            self.slots.iter().filter(|(id, _)| filter(id)).map(|(id, &slot)| (id, slot)).unzip();
+        let k = k.min(slots.len());
+        if k == 0 || queries.nrows() == 0 {
+            return Ok(vec![Vec::new(); queries.nrows()]);
+        }
+        let in_place = slots.len() == self.ids.len() && slots.iter().enumerate().all(|(i, &slot)| i == slot);
+        let copied: Array2<f32>;
+        let rows = if in_place {
+            self.view()
+        } else {
+            copied = self.view().select(Axis(0), &slots);
+            copied.view()
+        };
+        let named = |(at, distance): (usize, f64)| Neighbor { id: ids[at].clone(), distance };
+        let found = nearest(queries, rows, k)?;
+        Ok(found.into_iter().map(|row| row.into_iter().map(named).collect()).collect())
+    }
 }
 
 impl NeighborIndex for ExactNeighbors {
@@ -135,24 +165,6 @@ impl NeighborIndex for ExactNeighbors {
         k: usize,
         filter: &(dyn Fn(&str) -> bool + Sync),
     ) -> Result<Vec<Vec<Neighbor>>> {
-        self.params.metric.check("queries", queries, self.dim)?;
-        // In the order of ids, so that equal distances come by id.
-        let (ids, slots): (Vec<&String>, Vec<usize>) =
-            self.slots.iter().filter(|(id, _)| filter(id)).map(|(id, &slot)| (id, slot)).unzip();
-        let k = k.min(slots.len());
-        if k == 0 || queries.nrows() == 0 {
-            return Ok(vec![Vec::new(); queries.nrows()]);
-        }
-        let in_place = slots.len() == self.ids.len() && slots.iter().enumerate().all(|(i, &slot)| i == slot);
-        let copied: Array2<f32>;
-        let rows = if in_place {
-            self.view()
-        } else {
-            copied = self.view().select(Axis(0), &slots);
-            copied.view()
-        };
-        let named = |(at, distance): (usize, f64)| Neighbor { id: ids[at].clone(), distance };
-        let found = self.params.metric.nearest(queries, rows, k)?;
-        Ok(found.into_iter().map(|row| row.into_iter().map(named).collect()).collect())
+        self.search_by(queries, k, filter, |queries, rows, k| self.params.metric.nearest(queries, rows, k))
     }
 }
