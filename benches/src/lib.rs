@@ -3,6 +3,8 @@
 //! `benches/` holds the criterion benchmarks, `src/bin/` the programs that the comparison scripts in
 //! `scripts/` run, so that both sides of a comparison work on the same inputs in one run.
 
+mod cpu_time;
 mod workload;
 
+pub use cpu_time::cpu_seconds;
 pub use workload::void_workload;

@@ -194,10 +194,11 @@ pub(crate) struct GenerateArguments {
 const EMBED_EXAMPLES: &str = "\
 Examples:
   synth embed photos --out photos.npy
-  synth embed data/voids --model features --out voids.npy
+  synth embed data/voids --model features --out voids.parquet
 
 Rows are in the byte order of the relative paths; photos.rows.jsonl names each row's file, hash
-and embedder. An interrupted command goes on when it is given again. A matrix that is there is
+and embedder. A Parquet file holds that in itself: columns id, group, embedding (fixed-size list of
+float32) and blake3, the embedder in its metadata. An interrupted command goes on when it is given again. A matrix that is there is
 never overwritten: where it has these very rows nothing is left to do, else choose another --out.";
 
 #[derive(Debug, Args)]
@@ -210,8 +211,8 @@ pub(crate) struct EmbedArguments {
     /// Weights of a neural embedder. Default: those of the Hugging Face hub, fetched once.
     #[arg(long, value_name = "FILE|DIR")]
     pub(crate) weights: Option<PathBuf>,
-    /// The matrix to write: float32 [images, dim].
-    #[arg(long, value_name = "E.npy")]
+    /// The matrix to write, float32 [images, dim]: E.npy, or E.parquet.
+    #[arg(long, value_name = "E.npy|E.parquet")]
     pub(crate) out: PathBuf,
     /// Leaves out images that cannot be read, naming each, instead of ending with an error.
     #[arg(long)]
@@ -247,9 +248,9 @@ with --params: its parameters and everything else were drawn for it alone.";
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareArguments {
-    /// Folder of images, or a matrix of embeddings (.npy).
+    /// Folder of images, or a matrix of embeddings (.npy, .parquet).
     pub(crate) real: PathBuf,
-    /// Folder of images, or a matrix of embeddings (.npy).
+    /// Folder of images, or a matrix of embeddings (.npy, .parquet).
     pub(crate) synthetic: PathBuf,
     /// The embedder for folders; `synth models` lists them. Default: features.
     #[arg(long, value_name = "NAME")]
@@ -263,7 +264,7 @@ pub(crate) struct CompareArguments {
     /// Bandwidth of the RBF kernel. Default: the median distance.
     #[arg(long, value_name = "SIGMA")]
     pub(crate) sigma: Option<f64>,
-    /// Takes a matrix without a sidecar for one of the other side's embedder.
+    /// Takes a matrix that does not say who made it for one of the other side's embedder.
     #[arg(long)]
     pub(crate) assume_same_model: bool,
     /// Ends with exit code 1 on this verdict.

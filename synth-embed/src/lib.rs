@@ -3,7 +3,9 @@
 //! - [`Features`]: an image embedder that needs no weights and gives the same bits on every machine.
 //! - `efficientnet`: EfficientNet-Lite, a trained image embedder that a processor runs quickly.
 //! - [`Pca`]: principal components, equal to scikit-learn's, signs included.
-//! - [`ExactNeighbors`]: exact nearest neighbours, Euclidean or cosine.
+//! - [`ExactNeighbors`]: exact nearest neighbours, Euclidean or cosine; with one of the features below
+//!   `DeviceNeighbors`, the same answers with the bulk of the work on a device.
+//! - [`Hnsw`]: approximate nearest neighbours of many rows, kept in a file or in memory.
 //! - [`weights`]: checkpoints of pretrained models, from safetensors and PyTorch files,
 //!   and with the feature `hub` from the Hugging Face hub.
 //! - `dinov2`, `clip`, `siglip`: pretrained vision transformers, the last two with a tower for texts in the
@@ -62,5 +64,7 @@ pub use device::DeviceChoice;
 pub use device::ResolvedDevice;
 pub use family::Family;
 pub use features::{Features, FeaturesParams};
-pub use neighbors::{ExactNeighbors, ExactNeighborsParams, Metric};
+#[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
+pub use neighbors::DeviceNeighbors;
+pub use neighbors::{ExactNeighbors, ExactNeighborsParams, Hnsw, HnswParams, Metric};
 pub use projection::{FittedPca, Pca, PcaParams};

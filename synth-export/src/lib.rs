@@ -3,7 +3,8 @@
 //! - [`FolderImages`] → [`ImageFolder`]: a user's images, with hashes and groups, bad files by name;
 //! - [`RunDirectory`]: the steps of one calibration, a `RunStore`;
 //! - [`DatasetWriter`], [`ImageFolderExporter`], [`Dataset`]: labelled images in logical shards;
-//! - [`EmbeddingJob`], [`EmbeddingFile`]: `.npy` matrices whose rows know where they come from;
+//! - [`EmbeddingJob`], [`EmbeddingFile`], [`write_embeddings`]: `.npy` matrices, and with the feature
+//!   `parquet` Parquet files, whose rows know where they come from;
 //! - [`SampleRecord`], [`instance_mask`]: what is written of a sample.
 //!
 //! Everything is written under a temporary name, synchronised and renamed ([`AtomicFile`]); a step
@@ -33,6 +34,8 @@ mod json_lines;
 mod lock;
 mod mask;
 mod npy;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod paths;
 mod png;
 mod read;
@@ -48,7 +51,8 @@ pub use integrity::{Damage, DamageKind};
 pub use json_lines::{json_problem, parse_json_lines, read_json_lines, to_json_lines};
 pub use mask::{InstanceMask, instance_mask};
 pub use npy::{
-    EmbeddedRow, EmbeddingFile, EmbeddingJob, npy_from_f32, npy_from_f64, parse_npy, read_npy, rows_path,
+    EmbeddedRow, EmbeddingFile, EmbeddingJob, is_parquet, npy_from_f32, npy_from_f64, parse_npy, read_npy,
+    rows_path, write_embeddings,
 };
 pub use png::PngCodec;
 pub use read::{

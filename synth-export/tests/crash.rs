@@ -88,7 +88,8 @@ fn make_embedding(target: &Path) {
     let job = EmbeddingJob::open(&target.join("E.npy")).expect("resumable");
     for chunk in 0..2 {
         let path = format!("{chunk}.png");
-        let row = EmbeddedRow { path, blake3: "00".into(), group: "g".into(), identity: identity.clone() };
+        let row =
+            EmbeddedRow { path, blake3: Some("00".into()), group: "g".into(), identity: identity.clone() };
         if !job.has_chunk(chunk, std::slice::from_ref(&row)).expect("readable") {
             let matrix = Array2::from_elem((1, 3), chunk as f32);
             job.save_chunk(chunk, &[row], matrix.view()).expect("writable");

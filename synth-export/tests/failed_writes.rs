@@ -320,7 +320,7 @@ fn a_failed_replacement_is_the_old_file_or_the_new_one() {
 
 fn row(path: &str) -> EmbeddedRow {
     let identity = EmbedderId { name: "toy-1".into(), weights: None, preprocessing: "none".into() };
-    EmbeddedRow { path: path.into(), blake3: "00".into(), group: "g".into(), identity }
+    EmbeddedRow { path: path.into(), blake3: Some("00".into()), group: "g".into(), identity }
 }
 
 fn embed(target: &Path) -> Result<()> {

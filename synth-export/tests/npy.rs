@@ -53,7 +53,12 @@ fn identity(name: &str) -> EmbedderId {
 }
 
 fn row(path: &str, hash: &str) -> EmbeddedRow {
-    EmbeddedRow { path: path.into(), blake3: hash.into(), group: "g".into(), identity: identity("toy-1") }
+    EmbeddedRow {
+        path: path.into(),
+        blake3: Some(hash.into()),
+        group: "g".into(),
+        identity: identity("toy-1"),
+    }
 }
 
 #[test]

@@ -18,6 +18,7 @@ use std::time::Instant;
 use std::{env, fs};
 
 use image::DynamicImage;
+use synth_benches::cpu_seconds;
 use synth_core::{Generator, ItemCodec, ParameterSet, Request, Seed};
 use synth_export::PngCodec;
 use synth_gen::{BaseImage, Voids, VoidsParams};
@@ -76,13 +77,6 @@ fn pass(voids: &Voids, codec: Option<&PngCodec>, requests: &[Request]) -> Outcom
         }
     }
     Ok((wall.elapsed().as_secs_f64(), cpu_seconds()? - cpu, bytes))
-}
-
-/// CPU time of this thread, from Linux's scheduler.
-fn cpu_seconds() -> Outcome<f64> {
-    let text = fs::read_to_string("/proc/thread-self/schedstat")?;
-    let nanoseconds: u64 = text.split_whitespace().next().ok_or("empty schedstat")?.parse()?;
-    Ok(nanoseconds as f64 * 1e-9)
 }
 
 fn dump(requests: &[Request], bases: &str, out: &str, outline: f64) -> Outcome<()> {

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use ndarray::{Array2, ArrayView1, Axis};
 use synth_core::{Embedder, EmbedderId, Embeddings, Error, Estimate, Result, Seed};
-use synth_export::{EmbeddingFile, FolderImages};
+use synth_export::{EmbeddingFile, FolderImages, is_parquet};
 use synth_validate::fidelity::{Bandwidth, CompareParams, Comparison, Metric, compare as measure};
 
 use crate::ahead::for_each_part;
@@ -106,8 +106,8 @@ fn read_metric(name: &str) -> Result<Metric, Failure> {
 impl Side {
     fn read(path: &Path, arguments: &CompareArguments, context: &Context) -> Result<Self, Failure> {
         if path.is_file() {
-            if path.extension().is_none_or(|extension| extension != "npy") {
-                let (expected, got) = ("a folder of images or a .npy matrix", path.display());
+            if !is_parquet(path) && path.extension().is_none_or(|extension| extension != "npy") {
+                let (expected, got) = ("a folder of images, or a .npy or .parquet matrix", path.display());
                 return Err(Error::invalid("set", expected, got).into());
             }
             return Ok(Self::Matrix(EmbeddingFile::read(path)?));
@@ -130,7 +130,7 @@ impl Side {
     }
 }
 
-/// A matrix without a sidecar is of an unknown embedder: two such may be compared, one with a known
+/// A matrix that does not say who made it is of an unknown embedder: two such may be compared, one with a known
 /// one only where the user says that they are the same.
 fn comparable(
     real: Side,
@@ -144,7 +144,7 @@ fn comparable(
         (Some(known), None) | (None, Some(known)) => {
             let error = Error::EmbedderMismatch { left: known.to_string(), right: unknown().to_string() };
             return Err(Failure::from(error)
-                .hint("a .npy without its .rows.jsonl does not say what made it; if the same embedder did: --assume-same-model"));
+                .hint("a .npy without its .rows.jsonl, or a .parquet without its metadata, does not say what made it; if the same embedder did: --assume-same-model"));
         }
         (Some(known), Some(_)) => known.clone(),
     };

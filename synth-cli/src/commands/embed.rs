@@ -4,7 +4,9 @@ use std::path::Path;
 
 use ndarray::Array2;
 use synth_core::{Embedder, Error, Progress};
-use synth_export::{BadFile, EmbeddedRow, EmbeddingFile, EmbeddingJob, FolderImages, ImageFolder, rows_path};
+use synth_export::{
+    BadFile, EmbeddedRow, EmbeddingFile, EmbeddingJob, FolderImages, ImageFolder, is_parquet, rows_path,
+};
 
 use crate::ahead::for_each_part;
 use crate::args::EmbedArguments;
@@ -39,7 +41,7 @@ pub(crate) fn embed(arguments: &EmbedArguments, context: &Context) -> Result<(),
     })?;
     let out = arguments.out.display().to_string();
     if context.json {
-        let sidecar = rows_path(&arguments.out).display().to_string();
+        let sidecar = (!is_parquet(&arguments.out)).then(|| rows_path(&arguments.out).display().to_string());
         let (dim, model) = (embedder.dim(), embedder.identity().to_string());
         print_json(&serde_json::json!({
             "matrix": out, "rows": sidecar, "n": rows, "dim": dim, "embedder": model,
@@ -147,7 +149,7 @@ impl Work<'_> {
                     let identity = self.embedder.identity().clone();
                     rows.push(EmbeddedRow {
                         path: file.path.clone(),
-                        blake3,
+                        blake3: Some(blake3),
                         group: file.group.clone(),
                         identity,
                     });

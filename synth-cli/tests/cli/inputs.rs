@@ -170,3 +170,31 @@ fn a_matrix_of_unknown_origin_meets_a_known_one_only_when_told() {
         .says(&["hint:", "--assume-same-model"]);
     place.run(&["compare", "photos", "bare.npy", "--metrics", "energy", "--assume-same-model"]).code(0);
 }
+
+#[cfg(feature = "parquet")]
+#[test]
+fn a_parquet_file_takes_the_place_of_a_matrix() {
+    let place = Place::new();
+    for kind in 0..8 {
+        place.image(&format!("photos/{kind}.png"), 64, kind);
+    }
+    place.run(&["embed", "photos", "--out", "e.npy"]).code(0);
+    let made = place.run(&["embed", "photos", "--out", "e.parquet", "--json"]).code(0);
+    let said: serde_json::Value = serde_json::from_str(&made.stdout).expect("JSON");
+    assert_eq!((&said["matrix"], &said["rows"]), (&"e.parquet".into(), &serde_json::Value::Null));
+    assert!(!place.path("e.parquet.partial").exists());
+    let bytes = fs::read(place.path("e.parquet")).expect("there");
+    place.run(&["embed", "photos", "--out", "e.parquet"]).code(0).says(&["nothing to do"]);
+    // The same rows as the matrix, and of the folder's embedder.
+    let same = ["the same rows, so this compares a set with itself"];
+    place.run(&["compare", "e.npy", "e.parquet", "--metrics", "energy"]).code(0).says(&same);
+    place.run(&["compare", "photos", "e.parquet", "--metrics", "energy"]).code(0).says(&same);
+    assert_eq!(fs::read(place.path("e.parquet")).expect("there"), bytes);
+    place.write("torn.parquet", &bytes[..bytes.len() - 6]);
+    place.run(&["compare", "e.npy", "torn.parquet"]).code(2).says(&["torn.parquet", "is corrupt"]);
+    place.image("photos/8.png", 64, 9);
+    place
+        .run(&["embed", "photos", "--out", "e.parquet"])
+        .code(2)
+        .says(&["matrix of other rows", "e.parquet"]);
+}

@@ -45,7 +45,8 @@ fn keep(found: &mut Vec<(usize, f64)>, k: usize, index: usize, distance: f64) {
     found.truncate(k);
 }
 
-fn unit(row: ArrayView1<'_, f32>) -> Vec<f64> {
+/// The row scaled to length 1.
+pub(super) fn unit(row: ArrayView1<'_, f32>) -> Vec<f64> {
     // Dividing by the largest entry first keeps the squares of tiny rows from vanishing.
     let largest = row.iter().fold(0.0_f64, |best, &value| best.max(f64::from(value).abs()));
     let scaled: Vec<f64> = row.iter().map(|&value| f64::from(value) / largest).collect();

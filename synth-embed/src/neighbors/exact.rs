@@ -2,21 +2,9 @@ use std::collections::BTreeMap;
 
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
-use synth_core::distance::{Pairwise, nearest};
 use synth_core::{Error, Neighbor, NeighborIndex, Result};
 
-use super::cosine;
-
-/// What "near" means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Metric {
-    /// |a − b|.
-    #[default]
-    Euclidean,
-    /// 1 − a·b / (|a| |b|), in 0 … 2; a row of zeros has none and is refused.
-    Cosine,
-}
+use super::Metric;
 
 /// Parameters of [`ExactNeighbors`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,47 +89,39 @@ impl ExactNeighbors {
         self.ids.is_empty()
     }
 
-    fn check(&self, what: &'static str, rows: ArrayView2<'_, f32>) -> Result<()> {
-        if rows.ncols() != self.dim {
-            let (expected, got) = (vec![rows.nrows(), self.dim], rows.shape().to_vec());
-            return Err(Error::Shape { what, expected, got });
-        }
-        if let Some(((row, column), _)) = rows.indexed_iter().find(|(_, value)| !value.is_finite()) {
-            return Err(Error::NonFinite { what: what.into(), at: format!("row {row}, column {column}") });
-        }
-        let zero = rows.outer_iter().position(|row| row.iter().all(|&value| value == 0.0));
-        match zero {
-            Some(row) if self.params.metric == Metric::Cosine => Err(Error::invalid(
-                what,
-                "a row with a direction, for the cosine metric",
-                format!("zeros in row {row}"),
-            )),
-            _ => Ok(()),
-        }
-    }
-
     fn view(&self) -> ArrayView2<'_, f32> {
         ArrayView2::from_shape((self.ids.len(), self.dim), &self.rows)
             .expect("invariant: every id has one row of the index's length")
     }
 
-    /// For each query the nearest of `rows` as (index, distance), equal distances by index.
-    fn nearest_in(
+    /// Searches the rows that pass. `nearest` gives, for each query, the nearest of the rows it is handed
+    /// as (index, distance), equal distances by index; there are at least as many as asked for.
+    pub(super) fn search_by(
         &self,
         queries: ArrayView2<'_, f32>,
-        rows: ArrayView2<'_, f32>,
         k: usize,
-    ) -> Result<Vec<Vec<(usize, f64)>>> {
-        match self.params.metric {
-            Metric::Euclidean => {
-                let found = nearest(queries, rows, k, &Pairwise::new())?;
-                let pairs = found.indices.outer_iter().zip(found.squared.outer_iter());
-                Ok(pairs
-                    .map(|(at, squared)| at.iter().copied().zip(squared.iter().map(|s| s.sqrt())).collect())
-                    .collect())
-            }
-            Metric::Cosine => Ok(cosine::nearest(queries, rows, k)),
+        filter: &(dyn Fn(&str) -> bool + Sync),
+        nearest: impl FnOnce(ArrayView2<'_, f32>, ArrayView2<'_, f32>, usize) -> Result<Vec<Vec<(usize, f64)>>>,
+    ) -> Result<Vec<Vec<Neighbor>>> {
+        self.params.metric.check("queries", queries, self.dim)?;
+        // In the order of ids, so that equal distances come by id.
+        let (ids, slots): (Vec<&String>, Vec<usize>) =
+            self.slots.iter().filter(|(id, _)| filter(id)).map(|(id, &slot)| (id, slot)).unzip();
+        let k = k.min(slots.len());
+        if k == 0 || queries.nrows() == 0 {
+            return Ok(vec![Vec::new(); queries.nrows()]);
         }
+        let in_place = slots.len() == self.ids.len() && slots.iter().enumerate().all(|(i, &slot)| i == slot);
+        let copied: Array2<f32>;
+        let rows = if in_place {
+            self.view()
+        } else {
+            copied = self.view().select(Axis(0), &slots);
+            copied.view()
+        };
+        let named = |(at, distance): (usize, f64)| Neighbor { id: ids[at].clone(), distance };
+        let found = nearest(queries, rows, k)?;
+        Ok(found.into_iter().map(|row| row.into_iter().map(named).collect()).collect())
     }
 }
 
@@ -150,7 +130,7 @@ impl NeighborIndex for ExactNeighbors {
         if ids.len() != rows.nrows() {
             return Err(Error::Shape { what: "ids", expected: vec![rows.nrows()], got: vec![ids.len()] });
         }
-        self.check("rows to add", rows)?;
+        self.params.metric.check("rows to add", rows, self.dim)?;
         let mut sorted: Vec<&String> = ids.iter().collect();
         sorted.sort_unstable();
         let twice = sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
@@ -185,24 +165,6 @@ impl NeighborIndex for ExactNeighbors {
         k: usize,
         filter: &(dyn Fn(&str) -> bool + Sync),
     ) -> Result<Vec<Vec<Neighbor>>> {
-        self.check("queries", queries)?;
-        // In the order of ids, so that equal distances come by id.
-        let (ids, slots): (Vec<&String>, Vec<usize>) =
-            self.slots.iter().filter(|(id, _)| filter(id)).map(|(id, &slot)| (id, slot)).unzip();
-        let k = k.min(slots.len());
-        if k == 0 || queries.nrows() == 0 {
-            return Ok(vec![Vec::new(); queries.nrows()]);
-        }
-        let in_place = slots.len() == self.ids.len() && slots.iter().enumerate().all(|(i, &slot)| i == slot);
-        let copied: Array2<f32>;
-        let rows = if in_place {
-            self.view()
-        } else {
-            copied = self.view().select(Axis(0), &slots);
-            copied.view()
-        };
-        let named = |(at, distance): (usize, f64)| Neighbor { id: ids[at].clone(), distance };
-        let found = self.nearest_in(queries, rows, k)?;
-        Ok(found.into_iter().map(|row| row.into_iter().map(named).collect()).collect())
+        self.search_by(queries, k, filter, |queries, rows, k| self.params.metric.nearest(queries, rows, k))
     }
 }

@@ -3,17 +3,19 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
-use synth_core::{Error, FileEntry, Result};
+use synth_core::{EmbedderId, Error, FileEntry, Result};
 
-use super::embedding_file::{EmbeddedRow, partial_path, rows_path};
-use super::format::{f32_elements, f32_header, npy_from_f32, parse_npy_f32};
-use crate::atomic::{AtomicFile, remove_if_there, remove_leftovers, write_atomically};
+use super::embedding_file::{EmbeddedRow, partial_path};
+#[cfg(not(feature = "parquet"))]
+use super::embedding_file::{is_parquet, no_parquet};
+use super::format::{npy_from_f32, parse_npy_f32};
+use super::save::save;
+use crate::atomic::{remove_leftovers, write_atomically};
 use crate::error::{corrupt, io_error};
 use crate::failpoint::{Boundary, reach};
 use crate::lock::{lock, remove_locked};
-use crate::to_json_lines;
 
-/// Makes `E.npy` and `E.rows.jsonl` in chunks that survive a kill.
+/// Makes `E.npy` and `E.rows.jsonl`, or `E.parquet`, in chunks that survive a kill.
 ///
 /// Chunk k lies under `E.npy.partial/` as `chunk_k.npy` and, once that is on the disk, `chunk_k.json`
 /// with its hash and rows. A chunk counts while its rows (paths, file hashes, groups, embedder) are
@@ -28,7 +30,7 @@ use crate::to_json_lines;
 /// let directory = tempfile::tempdir()?;
 /// let target = directory.path().join("E.npy");
 /// let identity = EmbedderId { name: "toy-1".into(), weights: None, preprocessing: "none".into() };
-/// let row = EmbeddedRow { path: "a.png".into(), blake3: "00".into(), group: "a".into(), identity };
+/// let row = EmbeddedRow { path: "a.png".into(), blake3: Some("00".into()), group: "a".into(), identity };
 ///
 /// let job = EmbeddingJob::open(&target)?;
 /// if !job.has_chunk(0, std::slice::from_ref(&row))? {
@@ -58,7 +60,8 @@ impl EmbeddingJob {
     ///
     /// # Errors
     /// [`Error::InvalidParam`] for a target without a file name and an ending (`E.npy`); [`Error::Io`],
-    /// also where another process is making it.
+    /// also where another process is making it; [`Error::Unsupported`] for a Parquet file in a build
+    /// without the feature `parquet`.
     pub fn open(target: &Path) -> Result<Self> {
         if target.file_name().is_none() || target.extension().is_none() {
             return Err(Error::invalid(
@@ -66,6 +69,10 @@ impl EmbeddingJob {
                 "a path that ends in a name like `E.npy`",
                 target.display(),
             ));
+        }
+        #[cfg(not(feature = "parquet"))]
+        if is_parquet(target) {
+            return Err(no_parquet(target));
         }
         let partial = partial_path(target);
         let lock = lock(&partial)?;
@@ -117,19 +124,21 @@ impl EmbeddingJob {
         reach(Boundary::AfterManifest).map_err(io_error("writing", &record_path))
     }
 
-    /// Joins chunks 0 to `chunks` − 1 into the matrix and its sidecar, and removes the partial folder.
+    /// Joins chunks 0 to `chunks` − 1 into the matrix and its sidecar, or into the Parquet file, and
+    /// removes the partial folder.
     ///
-    /// Both files are written and made durable under temporary names before a pair that was there is
+    /// Of a matrix and its sidecar both files are written and made durable under temporary names before a pair that was there is
     /// touched. Then the old sidecar goes, and the new matrix and sidecar come.
     ///
     /// # Errors
     /// [`Error::Corrupt`] or [`Error::Io`] for a missing or altered chunk, [`Error::Shape`] for chunks
-    /// of two dimensions, [`Error::AlreadyExists`] for a repeated path; [`Error::Io`]. The chunks stay,
+    /// of two dimensions, [`Error::EmbedderMismatch`] for rows of two embedders,
+    /// [`Error::AlreadyExists`] for a repeated path; [`Error::Io`]. The chunks stay,
     /// so that another job can finish. A pair that was there stays too, unless renaming itself failed:
     /// then the matrix, old or new, may lack its sidecar, but never has the other's. If only removing
     /// the partial folder failed, the new pair is there.
     pub fn finish(self, chunks: usize) -> Result<()> {
-        let (mut rows, mut dim) = (Vec::new(), None);
+        let (mut rows, mut dim): (Vec<EmbeddedRow>, _) = (Vec::new(), None);
         for number in 0..chunks {
             let (chunk_rows, matrix) = self.read_chunk(number)?;
             let expected = *dim.get_or_insert(matrix.ncols());
@@ -140,20 +149,9 @@ impl EmbeddingJob {
             rows.extend(chunk_rows);
         }
         check_unique(&rows)?;
-        let mut file = AtomicFile::create(&self.target)?;
-        file.write(&f32_header(rows.len(), dim.unwrap_or(0)))?;
-        for number in 0..chunks {
-            file.write(&f32_elements(self.read_chunk(number)?.1.view()))?;
-        }
-        let sidecar = rows_path(&self.target);
-        let mut sidecar_file = AtomicFile::create(&sidecar)?;
-        sidecar_file.write(&to_json_lines(&rows)?)?;
-        file.make_durable()?;
-        sidecar_file.make_durable()?;
-        // A reader in between must not join the new matrix to an old sidecar.
-        remove_if_there(&sidecar)?;
-        file.commit()?;
-        sidecar_file.commit()?;
+        let identity = check_same_embedder(&rows)?;
+        let pieces = (0..chunks).map(|number| Ok(self.read_chunk(number)?.1.into()));
+        save(&self.target, (&rows, dim.unwrap_or(0)), identity, pieces)?;
         reach(Boundary::BeforeCleanup).map_err(io_error("removing", &self.partial))?;
         remove_locked(&self.partial, self.lock)
     }
@@ -187,5 +185,16 @@ fn check_unique(rows: &[EmbeddedRow]) -> Result<()> {
     match paths.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(pair) => Err(Error::AlreadyExists { what: "row", name: pair[0].to_owned() }),
         None => Ok(()),
+    }
+}
+
+/// The one embedder of all rows.
+fn check_same_embedder(rows: &[EmbeddedRow]) -> Result<Option<&EmbedderId>> {
+    match rows.windows(2).find(|pair| pair[0].identity != pair[1].identity) {
+        Some(pair) => {
+            let (left, right) = (pair[0].identity.to_string(), pair[1].identity.to_string());
+            Err(Error::EmbedderMismatch { left, right })
+        }
+        None => Ok(rows.first().map(|row| &row.identity)),
     }
 }
