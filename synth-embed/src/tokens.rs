@@ -3,21 +3,45 @@
 use std::io;
 use std::path::Path;
 
+use serde::Deserialize;
 use synth_core::{Error, Result};
 use tokenizers::utils::truncation::TruncationParams;
 use tokenizers::{PostProcessor, Tokenizer};
 
-/// A `tokenizer.json` without its own cutting and filling up, and its bytes.
+/// The part of a `tokenizer.json` that tells what kind it is.
+#[derive(Deserialize)]
+struct File {
+    model: Model,
+}
+
+#[derive(Deserialize)]
+struct Model {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+}
+
+/// A `tokenizer.json` of one of these kinds of models, without its own cutting and filling up, and its
+/// bytes. BPE cannot be one of them: the crate panics over merges that are not of its tokens.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::Io`] and [`Error::Corrupt`] naming the file.
-pub(crate) fn read(path: &Path) -> Result<(Tokenizer, Vec<u8>)> {
+/// [`Error::NotFound`], [`Error::Io`], [`Error::Corrupt`], and for another kind [`Error::Unsupported`],
+/// naming the file.
+pub(crate) fn read(path: &Path, kinds: &[&str]) -> Result<(Tokenizer, Vec<u8>)> {
     let bytes = std::fs::read(path).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => {
             Error::NotFound { what: "the tokenizer of the weights", name: path.display().to_string() }
         }
         _ => Error::Io { action: "reading", path: path.display().to_string(), source },
     })?;
+    let File { model: Model { kind } } =
+        serde_json::from_slice(&bytes).map_err(|error| corrupt(path, error.into()))?;
+    let kind = kind.unwrap_or_else(|| "unnamed".to_owned());
+    if !kinds.contains(&kind.as_str()) {
+        return Err(Error::Unsupported {
+            what: format!("a tokenizer of kind {kind} in `{}`", path.display()),
+            reason: format!("known for this model: {}", kinds.join(", ")),
+        });
+    }
     let mut tokenizer = Tokenizer::from_bytes(&bytes).map_err(|error| corrupt(path, error))?;
     tokenizer.with_padding(None);
     tokenizer.with_truncation(None).map_err(|error| corrupt(path, error))?;

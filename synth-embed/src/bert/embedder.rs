@@ -16,6 +16,9 @@ use crate::weights::{Checkpoint, Loader, Weights};
 /// Of what the parameters do not say. Raised with the numbers.
 const VERSION: &str = "1";
 
+/// MiniLM's tokenizer, plain words, and that of multilingual models.
+const KINDS: [&str; 3] = ["WordPiece", "WordLevel", "Unigram"];
+
 /// Parameters of [`Bert`]; each is `None` for what the files beside the weights say.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -29,8 +32,6 @@ pub struct BertParams {
     /// positions. `None`: `max_seq_length` of `sentence_bert_config.json`, else `model_max_length` of
     /// `tokenizer_config.json`, else that table's rows.
     pub max_tokens: Option<usize>,
-    /// Number of attention heads. `None`: `num_attention_heads` of `config.json`.
-    pub heads: Option<usize>,
 }
 
 /// A sentence encoder of the BERT family, such as all-MiniLM-L6-v2.
@@ -92,13 +93,6 @@ impl BertParams {
         self
     }
 
-    /// The same with this number of [`heads`](Self::heads).
-    #[must_use]
-    pub fn with_heads(mut self, heads: usize) -> Self {
-        self.heads = Some(heads);
-        self
-    }
-
     /// Loads a checkpoint with transformers' names, a file or folder as [`Checkpoint::open`] takes it, and
     /// the `tokenizer.json` beside it.
     ///
@@ -115,8 +109,7 @@ impl BertParams {
                 reason: "no tensor is named `embeddings.word_embeddings.weight`, as in every BERT".into(),
             });
         }
-        let mut config: Config = nn::config::beside(checkpoint.path())?.unwrap_or_default();
-        config.stack.num_attention_heads = self.heads.or(config.stack.num_attention_heads);
+        let config: Config = nn::config::beside(checkpoint.path())?.unwrap_or_default();
         let folder = checkpoint.path().parent().unwrap_or(Path::new(""));
         let settings = self.settings(folder)?;
         let loader = Loader::new(&checkpoint)
@@ -160,7 +153,7 @@ impl Words {
     /// With 64 hexadecimal digits that tell its file from others.
     fn read(folder: &Path, network: &Pooled, lower_case: bool) -> Result<(Self, String)> {
         let path = folder.join("tokenizer.json");
-        let (mut tokenizer, bytes) = tokens::read(&path)?;
+        let (mut tokenizer, bytes) = tokens::read(&path, &KINDS)?;
         tokens::check_fits(&tokenizer, network.of.table.vocabulary, &path)?;
         tokens::cut(&mut tokenizer, network.max_tokens)?;
         if lower_case {

@@ -44,7 +44,7 @@ pub(super) struct Config {
     model_type: Option<String>,
     position_embedding_type: Option<String>,
     #[serde(flatten)]
-    pub(super) stack: StackConfig,
+    stack: StackConfig,
 }
 
 const USUAL: Usual = Usual {

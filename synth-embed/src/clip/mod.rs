@@ -14,7 +14,8 @@
 //! one, byte-level BPE, cut to 77 tokens of which the last ends the text. OpenAI's own code besides mends
 //! text that was decoded wrongly (`ftfy`) and resolves HTML entities; neither is done here, so texts with
 //! `&amp;` or `â€™` become other tokens than there. The vocabulary lies beside the weights, in
-//! `tokenizer.json`, `vocab.json` with `merges.txt`, or `bpe_simple_vocab_16e6.txt.gz`.
+//! `tokenizer.json`, `vocab.json` with `merges.txt`, or `bpe_simple_vocab_16e6.txt.gz`. It is not part of the
+//! identity, which images have without it; that its numbers fit the weights is checked.
 
 mod embedder;
 mod layout;

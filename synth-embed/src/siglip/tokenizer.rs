@@ -1,8 +1,7 @@
 use std::path::Path;
 
 use synth_core::{Error, Result};
-use tokenizers::models::ModelWrapper;
-use tokenizers::{Model, Tokenizer};
+use tokenizers::Tokenizer;
 
 use crate::nn::Tokenize;
 use crate::tokens;
@@ -23,21 +22,16 @@ impl SiglipTokenizer {
     /// The `tokenizer.json` of a folder, for a table of `vocabulary` rows.
     ///
     /// # Errors
-    /// Those of [`tokens::read`]; [`Error::Unsupported`] for a tokenizer of another kind,
+    /// Those of [`tokens::read`]; [`Error::Corrupt`] for a vocabulary without the end,
     /// [`Error::InvalidParam`] for a vocabulary of more numbers than the table has rows.
     pub(super) fn read(folder: &Path, vocabulary: usize, length: usize) -> Result<Self> {
         let path = folder.join("tokenizer.json");
-        let (tokenizer, _) = tokens::read(&path)?;
-        let unigram = match tokenizer.get_model() {
-            ModelWrapper::Unigram(unigram) => Some(unigram),
-            _ => None,
-        };
-        let Some(end) = unigram.and_then(|unigram| unigram.token_to_id(END)) else {
-            return Err(Error::Unsupported {
-                what: format!("the tokenizer in `{}`", path.display()),
-                reason: format!("SigLIP's is a unigram model with the token {END}; SigLIP 2's is not read"),
-            });
-        };
+        // SigLIP 2 has a BPE.
+        let (tokenizer, _) = tokens::read(&path, &["Unigram"])?;
+        let end = tokenizer.token_to_id(END).ok_or_else(|| Error::Corrupt {
+            path: path.display().to_string(),
+            problem: format!("it has no token {END}: is it another model's?"),
+        })?;
         tokens::check_fits(&tokenizer, vocabulary, &path)?;
         Ok(Self { tokenizer, end, length })
     }
