@@ -7,7 +7,7 @@ use std::sync::{Arc, atomic::AtomicBool};
 
 use jiff::Timestamp;
 use synth_core::{Cancel, Error, Result};
-use synth_embed::DeviceChoice;
+use synth_embed::{DeviceChoice, Precision};
 
 use crate::args::GlobalArguments;
 use crate::models::{self, Chosen};
@@ -24,6 +24,8 @@ pub(crate) struct Context {
     pub(crate) batch_size: usize,
     /// Where neural embedders run.
     pub(crate) device: DeviceChoice,
+    /// Of transformers.
+    pub(crate) precision: Precision,
     pub(crate) json: bool,
     pub(crate) talk: Talk,
     pub(crate) cancel: Cancel,
@@ -46,6 +48,7 @@ impl Context {
             fixed_time: fixed_time(arguments.timestamp.as_deref())?,
             batch_size: arguments.batch_size as usize,
             device: arguments.device,
+            precision: arguments.precision,
             json: arguments.json,
             talk,
             cancel,
@@ -63,10 +66,16 @@ impl Context {
         let chosen = models::embedder(name, weights, self)?;
         match &chosen.device {
             Some(device) => self.talk.say(format!("{} runs on {device}", chosen.embedder.identity().name)),
-            None if self.device != DeviceChoice::Auto => {
-                self.talk.say(format!("{name} runs on the CPU and needs no device; --device has no effect"));
+            None => {
+                let given = [
+                    ("--device", self.device != DeviceChoice::Auto),
+                    ("--precision", self.precision != Precision::Float32),
+                ];
+                for (option, _) in given.into_iter().filter(|(_, given)| *given) {
+                    let why = "runs on the CPU, alike everywhere";
+                    self.talk.say(format!("{name} {why}; {option} has no effect"));
+                }
             }
-            None => {}
         }
         Ok(chosen)
     }

@@ -6,7 +6,7 @@ use image::DynamicImage;
 use ndarray::Array2;
 use synth_core::{Embedder, Error, Result};
 use synth_embed::models::{Embeds, Model};
-use synth_embed::{DeviceChoice, Family, Features, FeaturesParams};
+use synth_embed::{Family, Features, FeaturesParams, Precision};
 use synth_export::LoadedImage;
 use synth_optimize::calibrate::FeatureBlock;
 
@@ -74,30 +74,39 @@ pub(crate) fn embedder(name: &str, weights: Option<&Path>, context: &Context) ->
     let of_name = || FAMILIES.into_iter().find_map(|(family, found)| (family == name).then_some(found));
     let family = model.map(|model| model.family).or_else(of_name);
     match family {
-        Some(family) => load(family, name, &weights, context.device),
+        Some(family) => load(family, name, &weights, context),
         None => Err(Error::NotFound { what: "the family of", name: name.to_owned() }),
     }
 }
 
 #[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
-fn load(family: Family, name: &str, weights: &Path, device: DeviceChoice) -> Result<Chosen> {
+fn load(family: Family, name: &str, weights: &Path, context: &Context) -> Result<Chosen> {
     use synth_embed::clip::ClipParams;
     use synth_embed::dinov2::Dinov2Params;
     use synth_embed::efficientnet::EfficientNetLiteParams;
     use synth_embed::siglip::SiglipParams;
-    let resolved = device.resolve()?;
-    let device = &resolved.device;
+    let resolved = context.device.resolve()?;
+    let (device, precision) = (&resolved.device, context.precision);
     let embedder: Box<ImageEmbedder> = match family {
-        Family::Clip => Box::new(ClipParams::default().load_images(weights, device)?),
-        Family::Dinov2 => Box::new(Dinov2Params::default().load(weights, device)?),
+        Family::Clip => {
+            Box::new(ClipParams::default().with_precision(precision).load_images(weights, device)?)
+        }
+        Family::Dinov2 => Box::new(Dinov2Params::default().with_precision(precision).load(weights, device)?),
+        Family::EfficientNet if precision != Precision::Float32 => {
+            let reason = "it computes in float32 alone".to_owned();
+            return Err(Error::Unsupported { what: format!("`{name}` in {precision}"), reason });
+        }
         Family::EfficientNet => Box::new(EfficientNetLiteParams::default().load(weights, device)?),
-        Family::Siglip => Box::new(SiglipParams::default().load_images(weights, device)?),
+        Family::Siglip => {
+            Box::new(SiglipParams::default().with_precision(precision).load_images(weights, device)?)
+        }
         Family::Bert => {
             let reason = "it embeds texts".to_owned();
             return Err(Error::Unsupported { what: format!("embedder `{name}` of images"), reason });
         }
     };
     let found = &embedder.identity().name;
+    let found = found.strip_suffix(&format!(":{precision}")).unwrap_or(found);
     let is_family = FAMILIES.iter().any(|(family, _)| *family == name);
     if !is_family && name != found {
         let expected = format!("`{found}`, for {} holds that", weights.display());
@@ -107,7 +116,7 @@ fn load(family: Family, name: &str, weights: &Path, device: DeviceChoice) -> Res
 }
 
 #[cfg(not(any(feature = "flex", feature = "wgpu", feature = "cuda")))]
-fn load(_family: Family, name: &str, _weights: &Path, _device: DeviceChoice) -> Result<Chosen> {
+fn load(_family: Family, name: &str, _weights: &Path, _context: &Context) -> Result<Chosen> {
     let reason = "this build has none of the features `flex`, `wgpu` and `cuda`".to_owned();
     Err(Error::Unsupported { what: format!("embedder `{name}`"), reason })
 }

@@ -59,9 +59,9 @@ mod projection;
 #[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
 mod tokens;
 
-pub use device::DeviceChoice;
 #[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
 pub use device::ResolvedDevice;
+pub use device::{DeviceChoice, Precision};
 pub use family::Family;
 pub use features::{Features, FeaturesParams};
 #[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]

@@ -95,3 +95,17 @@ fn every_family_of_images_embeds() {
         place.run(&[&["embed", "photos"], &arguments[..]].concat()).code(2);
     }
 }
+
+#[test]
+fn half_precision_is_for_devices_that_have_it() {
+    let place = place();
+    let embed = |more: &[&str]| place.run(&[&["embed", "photos", "--out", "e.npy"], more].concat());
+    embed(&[&MODEL[..], &["--precision", "float16"]].concat()).code(2).says(&[
+        "precision float16",
+        "slower than float32",
+        "leave it at float32",
+    ]);
+    assert!(!place.path("e.npy").exists(), "refused before anything is written");
+    embed(&["--precision", "half"]).code(2).says(&["one of float32, float16, bfloat16"]);
+    embed(&["--precision", "float16"]).code(0).says(&["--precision has no effect"]);
+}

@@ -9,6 +9,7 @@ use tokenizers::normalizers::{Lowercase, Sequence};
 
 use super::network::{Architecture, Config, Network, is_one, source};
 use super::settings::{Pooling, Settings};
+use crate::Precision;
 use crate::nn::{self, TextNetwork, Threads, Tokenize, Tokens};
 use crate::tokens;
 use crate::weights::{Checkpoint, Loader, Weights};
@@ -19,7 +20,7 @@ const VERSION: &str = "1";
 /// MiniLM's tokenizer, plain words, and that of multilingual models.
 const KINDS: [&str; 3] = ["WordPiece", "WordLevel", "Unigram"];
 
-/// Parameters of [`Bert`]; each is `None` for what the files beside the weights say.
+/// Parameters of [`Bert`]; `None` stands for what the files beside the weights say.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BertParams {
@@ -32,6 +33,8 @@ pub struct BertParams {
     /// positions. `None`: `max_seq_length` of `sentence_bert_config.json`, else `model_max_length` of
     /// `tokenizer_config.json`, else that table's rows.
     pub max_tokens: Option<usize>,
+    /// Of the products in the blocks; half precision needs a graphics device that computes in it.
+    pub precision: Precision,
 }
 
 /// A sentence encoder of the BERT family, such as all-MiniLM-L6-v2.
@@ -93,15 +96,24 @@ impl BertParams {
         self
     }
 
+    /// The same in this [`precision`](Self::precision).
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
     /// Loads a checkpoint with transformers' names, a file or folder as [`Checkpoint::open`] takes it, and
     /// the `tokenizer.json` beside it.
     ///
     /// # Errors
     /// [`Error::NotFound`] without a `tokenizer.json`; [`Error::Unsupported`] if weights or `config.json`
-    /// are no BERT's, or if a module of sentence-transformers is not known; [`Error::InvalidParam`] for a
+    /// are no BERT's, if a module of sentence-transformers is not known, or if the device lacks the
+    /// precision; [`Error::InvalidParam`] for a
     /// parameter, a `config.json` or a vocabulary that does not go with the weights, or listing every
     /// tensor that is missing, misshapen or unknown; what [`Checkpoint::open`] returns.
     pub fn load(&self, path: impl AsRef<Path>, device: &Device) -> Result<Bert> {
+        let precision = self.precision.on(device)?;
         let checkpoint = Checkpoint::open(path)?;
         if !is_one(&checkpoint) {
             return Err(Error::Unsupported {
@@ -116,7 +128,8 @@ impl BertParams {
             .with_layout(source)
             .ignoring(|name| name.starts_with("pooler.") || name.starts_with("cls."));
         let loaded = loader.load(|weights: &mut Weights<'_>| {
-            let of = Architecture::of(weights, &config)?;
+            let mut of = Architecture::of(weights, &config)?;
+            of.blocks.precision = precision;
             let positions = of.table.positions;
             let max_tokens = settings.max_tokens.unwrap_or(positions);
             if max_tokens > positions {
@@ -199,7 +212,8 @@ impl Pooled {
             Pooling::Cls => ":cls",
         };
         let length = if self.normalized { "" } else { ":unnormalized" };
-        format!("bert_l{}_h{}{pooling}{length}", self.of.blocks.count, self.of.table.dim)
+        let (layers, precision) = (self.of.blocks.count, self.of.blocks.precision.suffix());
+        format!("bert_l{layers}_h{}{pooling}{length}{precision}", self.of.table.dim)
     }
 }
 

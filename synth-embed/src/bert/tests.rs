@@ -3,18 +3,20 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor};
 
 use super::network::{Architecture, Config, Network, source};
+use crate::Precision;
 use crate::nn::testing::Golden;
 use crate::nn::{Threads, Tokens};
 use crate::weights::{Checkpoint, Loader, Weights};
 
-fn check(device: &Device, tolerance: f32) {
+fn check(device: &Device, precision: Precision, tolerance: f32) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/models/bert");
     let golden = Golden::open(&folder.join("io.safetensors"));
     let checkpoint = Checkpoint::open(&folder).expect("opens");
     let config: Config = crate::nn::config::beside(checkpoint.path()).expect("reads").expect("there");
     let loader = Loader::new(&checkpoint).with_layout(source).ignoring(|name| name.starts_with("pooler."));
     let build = |weights: &mut Weights<'_>| {
-        let of = Architecture::of(weights, &config)?;
+        let mut of = Architecture::of(weights, &config)?;
+        of.blocks.precision = precision;
         Network::load(weights, of, device)
     };
     let network = loader.load(build).expect("loads").model;
@@ -34,11 +36,11 @@ fn check(device: &Device, tolerance: f32) {
 #[cfg(feature = "flex")]
 #[test]
 fn texts_filled_up_and_alone_equal_the_reference() {
-    check(&Device::flex(), 1e-4);
+    check(&Device::flex(), Precision::Float32, 1e-4);
 }
 
 #[cfg(feature = "wgpu")]
 #[test]
 fn texts_filled_up_and_alone_equal_the_reference_on_wgpu() {
-    crate::nn::testing::on_wgpu(|device| check(device, 1e-3));
+    crate::nn::testing::in_every_precision_on_wgpu(check);
 }

@@ -10,6 +10,7 @@ use super::layout::Layout;
 use super::network::{Architecture, Config, ImageTower, TextTower};
 use super::tokenizer::{ClipTokenizer, Limits};
 use super::vocabulary::Vocabulary;
+use crate::Precision;
 use crate::nn::{self, Activation};
 use crate::preprocess::Preprocessing;
 use crate::weights::{Checkpoint, Loader, Weights};
@@ -35,6 +36,8 @@ pub struct ClipParams {
     /// The non-linearity. `None`: `hidden_act` of the `config.json` beside the weights, else OpenAI's. The
     /// weights do not tell it: without that file, give it for LAION's.
     pub activation: Option<ClipActivation>,
+    /// Of the products in the blocks; half precision needs a graphics device that computes in it.
+    pub precision: Precision,
 }
 
 /// The tower of images of a CLIP.
@@ -89,17 +92,25 @@ impl ClipParams {
         self
     }
 
+    /// The same in this [`precision`](Self::precision).
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
     /// Loads the tower of images of a checkpoint: a file or folder, OpenAI's or transformers' names, as
     /// [`Checkpoint::open`] takes it.
     ///
     /// The other tower must be there too: it is read for the identity, and dropped.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] if the checkpoint or the `config.json` beside it is no CLIP's;
+    /// [`Error::Unsupported`] if the checkpoint or the `config.json` beside it is no CLIP's, or if
+    /// the device lacks the precision;
     /// [`Error::InvalidParam`] for a `config.json` that does not go with the weights, or listing every
     /// tensor that is missing, misshapen or unknown; what [`Checkpoint::open`] returns.
     pub fn load_images(&self, path: impl AsRef<Path>, device: &Device) -> Result<ClipImages> {
-        let opened = self.open(path.as_ref())?;
+        let opened = self.open(path.as_ref(), device)?;
         let load = |weights: &mut Weights<'_>, of: &Architecture| {
             TextTower::load(weights, of, device)?;
             ImageTower::load(weights, of, device)
@@ -116,7 +127,7 @@ impl ClipParams {
     /// beside the weights; [`Error::InvalidParam`] and [`Error::Corrupt`] for a vocabulary that does not go
     /// with the weights or is torn.
     pub fn load_texts(&self, path: impl AsRef<Path>, device: &Device) -> Result<ClipTexts> {
-        let opened = self.open(path.as_ref())?;
+        let opened = self.open(path.as_ref(), device)?;
         let vocabulary = Vocabulary::read(opened.checkpoint.path().parent().unwrap_or(Path::new("")))?;
         let load = |weights: &mut Weights<'_>, of: &Architecture| {
             ImageTower::load(weights, of, device)?;
@@ -132,7 +143,8 @@ impl ClipParams {
         Ok(ClipTexts { id, tower, tokenizer, device: device.clone() })
     }
 
-    fn open(&self, path: &Path) -> Result<Opened> {
+    fn open(&self, path: &Path, device: &Device) -> Result<Opened> {
+        let precision = self.precision.on(device)?;
         let checkpoint = Checkpoint::open(path)?;
         let layout = Layout::of(&checkpoint).ok_or_else(|| Error::Unsupported {
             what: format!("{}", checkpoint.path().display()),
@@ -149,7 +161,7 @@ impl ClipParams {
             config.vision_config.hidden_act = Some(name.to_owned());
             config.text_config.stack.hidden_act = Some(name.to_owned());
         }
-        Ok(Opened { checkpoint, layout, config })
+        Ok(Opened { checkpoint, layout, config, precision })
     }
 }
 
@@ -159,6 +171,7 @@ struct Opened {
     checkpoint: Checkpoint,
     layout: Layout,
     config: Config,
+    precision: Precision,
 }
 
 /// A tower with what both towers of its checkpoint share.
@@ -176,7 +189,7 @@ impl Opened {
             .with_layout(|name| self.layout.source(name))
             .ignoring(|name| name == "logit_scale");
         let loaded = loader.load(|weights: &mut Weights<'_>| {
-            let of = Architecture::of(weights, &self.config)?;
+            let of = Architecture::of(weights, &self.config)?.in_precision(self.precision);
             Ok((load(weights, &of)?, of))
         })?;
         let (tower, of) = loaded.model;
@@ -210,7 +223,7 @@ fn name(of: &Architecture) -> String {
     };
     let (image, text) = (suffix(of.image.activation), suffix(of.text.activation));
     let activations = if image == text { image.to_owned() } else { format!("{image}:text{text}") };
-    format!("clip_{size}{side}{activations}")
+    format!("clip_{size}{side}{activations}{}", of.image.precision.suffix())
 }
 
 impl Embedder<DynamicImage> for ClipImages {

@@ -8,6 +8,7 @@ use synth_core::{Embedder, EmbedderId, Error, Result};
 
 use super::layout::Layout;
 use super::network::{Architecture, Network, PATCH};
+use crate::Precision;
 use crate::nn::{self, ImageNetwork, Threads};
 use crate::preprocess::Preprocessing;
 use crate::weights::{Checkpoint, Loader, Weights};
@@ -39,11 +40,13 @@ pub struct Dinov2Params {
     /// Number of attention heads; `None` for what the `config.json` beside the weights says, else one
     /// for every 64 dimensions, as in every published checkpoint.
     pub heads: Option<usize>,
+    /// Of the products in the blocks; half precision needs a graphics device that computes in it.
+    pub precision: Precision,
 }
 
 impl Default for Dinov2Params {
     fn default() -> Self {
-        Self { side_px: 224, output: Output::default(), heads: None }
+        Self { side_px: 224, output: Output::default(), heads: None, precision: Precision::default() }
     }
 }
 
@@ -102,15 +105,23 @@ impl Dinov2Params {
         self
     }
 
+    /// The same in this [`precision`](Self::precision).
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
     /// Loads a checkpoint: a file or folder, Meta's or transformers' names, as
     /// [`Checkpoint::open`] takes it.
     ///
     /// # Errors
     /// [`Error::InvalidParam`] for a side that is no multiple of 14 px, or listing every tensor that is
-    /// missing, misshapen or unknown; [`Error::Unsupported`] if the checkpoint is no DINOv2; what
-    /// [`Checkpoint::open`] returns.
+    /// missing, misshapen or unknown; [`Error::Unsupported`] if the checkpoint is no DINOv2 or the
+    /// device lacks the precision; what [`Checkpoint::open`] returns.
     pub fn load(&self, path: impl AsRef<Path>, device: &Device) -> Result<Dinov2> {
         let preprocessing = Preprocessing::dinov2(self.side_px)?;
+        let precision = self.precision.on(device)?;
         let checkpoint = Checkpoint::open(path)?;
         let layout = Layout::of(&checkpoint).ok_or_else(|| Error::Unsupported {
             what: format!("{}", checkpoint.path().display()),
@@ -124,7 +135,7 @@ impl Dinov2Params {
         let config: Option<Config> = nn::config::beside(checkpoint.path())?;
         let heads = self.heads.or(config.as_ref().and_then(|config| config.num_attention_heads));
         let loaded = loader.load(|weights: &mut Weights<'_>| {
-            let of = Architecture::of(weights, heads)?;
+            let of = Architecture { precision, ..Architecture::of(weights, heads)? };
             nn::shapes::agree("hidden_size", config.and_then(|config| config.hidden_size), of.dim)?;
             let network = Network::load(weights, layout, of, grid, device)?;
             Ok(Pooled { network, of, grid, output: self.output })
@@ -155,7 +166,7 @@ impl Embedder<DynamicImage> for Dinov2 {
 impl Pooled {
     /// As the hub has it, `dinov2_vits14_reg`, with what differs from the default after it.
     fn name(&self) -> String {
-        let Architecture { dim, layers, registers, .. } = self.of;
+        let Architecture { dim, layers, registers, precision, .. } = self.of;
         let size = match (dim, layers) {
             (384, 12) => "vits14".to_owned(),
             (768, 12) => "vitb14".to_owned(),
@@ -170,7 +181,7 @@ impl Pooled {
             Output::ClassAndPatchMean => ":class-and-patch-mean",
             Output::Patches => ":patches",
         };
-        format!("dinov2_{size}{registers}{output}")
+        format!("dinov2_{size}{registers}{output}{}", precision.suffix())
     }
 }
 

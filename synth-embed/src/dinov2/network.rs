@@ -2,6 +2,7 @@ use burn::tensor::{Device, Tensor};
 use synth_core::Result;
 
 use super::layout::Layout;
+use crate::Precision;
 use crate::nn::load::{self, Blocks};
 use crate::nn::{Activation, Block, LayerNorm, NormOrder, PatchTokens, Sight, Threads, shapes};
 use crate::weights::Weights;
@@ -35,6 +36,8 @@ pub(super) struct Architecture {
     pub(super) registers: usize,
     /// Side of the trained grid, in patches.
     pub(super) trained: usize,
+    /// Not in a checkpoint: float32 unless another is asked for.
+    pub(super) precision: Precision,
 }
 
 impl Architecture {
@@ -56,7 +59,9 @@ impl Architecture {
         let [_, hidden] = shapes::matrix(weights, down, "DINOv2")?;
         let heads = shapes::heads(heads.unwrap_or(dim / HEAD_DIM), dim)?;
         let registers = weights.shape("registers").and_then(|shape| shape.get(1).copied()).unwrap_or(0);
-        Ok(Self { dim, layers: shapes::count_blocks(weights, ""), heads, hidden, gated, registers, trained })
+        let layers = shapes::count_blocks(weights, "");
+        let precision = Precision::default();
+        Ok(Self { dim, layers, heads, hidden, gated, registers, trained, precision })
     }
 }
 
@@ -87,6 +92,7 @@ impl Network {
             scaled: true,
             order: NormOrder::Before,
             epsilon: EPSILON,
+            precision: of.precision,
         };
         Ok(Self {
             tokens: PatchTokens {

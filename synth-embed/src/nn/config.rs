@@ -7,6 +7,7 @@ use synth_core::{Error, Result};
 
 use super::load::Blocks;
 use super::{Activation, NormOrder, shapes};
+use crate::Precision;
 use crate::weights::Weights;
 
 /// The part of a `config.json` that describes a stack of blocks.
@@ -59,6 +60,7 @@ impl StackConfig {
             scaled: false,
             order: usual.order,
             epsilon: self.layer_norm_eps.unwrap_or(usual.epsilon),
+            precision: Precision::Float32,
         })
     }
 }

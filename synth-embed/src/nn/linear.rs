@@ -1,8 +1,9 @@
 use burn::tensor::{Device, Tensor, TensorData, module};
 
 use super::{Activation, Threads};
+use crate::Precision;
 
-/// x W + b.
+/// x W + b, in the precision of W.
 ///
 /// # Shapes
 /// - weight: `[inputs, outputs]`, the transpose of PyTorch's
@@ -32,8 +33,13 @@ impl LinearValues {
         self
     }
 
-    /// Transposed, on the device.
+    /// Transposed, on the device, in float32.
     pub(crate) fn on(self, device: &Device) -> Linear {
+        self.rounded_on(device, Precision::Float32)
+    }
+
+    /// Transposed, on the device.
+    pub(crate) fn rounded_on(self, device: &Device, precision: Precision) -> Linear {
         let outputs = self.bias.len();
         let inputs = self.weight.len() / outputs;
         let mut transposed = vec![0.0; self.weight.len()];
@@ -42,9 +48,10 @@ impl LinearValues {
                 transposed[input * outputs + output] = *weight;
             }
         }
+        let options = || (device, precision.dtype());
         Linear {
-            weight: Tensor::from_data(TensorData::new(transposed, [inputs, outputs]), device),
-            bias: Tensor::from_data(TensorData::new(self.bias, [outputs]), device),
+            weight: Tensor::from_data(TensorData::new(transposed, [inputs, outputs]), options()),
+            bias: Tensor::from_data(TensorData::new(self.bias, [outputs]), options()),
         }
     }
 }
@@ -67,6 +74,7 @@ impl Linear {
             return super::flex::linear(x, self, activation, threads);
         }
         let _ = threads;
+        let x = x.cast(self.weight.dtype());
         let y = module::linear(x, self.weight.clone(), Some(self.bias.clone()));
         match activation {
             Some(activation) => activation.apply(y),
@@ -80,6 +88,7 @@ impl Linear {
         if super::flex::is_on_flex(&x) {
             return super::flex::linear_add(residual, x, self, threads);
         }
-        residual + self.forward(x, None, threads)
+        let sum = self.forward(x, None, threads).cast(residual.dtype());
+        residual + sum
     }
 }

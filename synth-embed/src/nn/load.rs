@@ -5,6 +5,7 @@ use synth_core::Result;
 
 use super::linear::LinearValues;
 use super::{Activation, Attention, Block, LayerNorm, Mlp, NormOrder};
+use crate::Precision;
 use crate::weights::Weights;
 
 /// The values of a tensor, row by row.
@@ -64,6 +65,7 @@ pub(crate) struct Blocks {
     pub(crate) scaled: bool,
     pub(crate) order: NormOrder,
     pub(crate) epsilon: f64,
+    pub(crate) precision: Precision,
 }
 
 impl Blocks {
@@ -87,10 +89,11 @@ impl Blocks {
             output = output.scaled(&values(weights, &name("scale1"), &[dim])?);
             down = down.scaled(&values(weights, &name("scale2"), &[dim])?);
         }
-        let (up, down) = (up.on(device), down.on(device));
+        let [qkv, output, up, down] =
+            [qkv, output, up, down].map(|values| values.rounded_on(device, self.precision));
         Ok(Block {
             norm1: layer_norm(weights, &name("norm1"), dim, self.epsilon, device)?,
-            attention: Attention { qkv: qkv.on(device), output: output.on(device), heads },
+            attention: Attention { qkv, output, heads },
             norm2: layer_norm(weights, &name("norm2"), dim, self.epsilon, device)?,
             mlp: match self.activation {
                 Some(activation) => Mlp::Plain { up, activation, down },

@@ -39,7 +39,6 @@ pub(crate) use names::{CLIP_LAYER, CLIP_LAYER_QKV, Names, QkvNames};
 pub(crate) use norm::LayerNorm;
 pub(crate) use patches::{PatchTokens, patches_on};
 pub(crate) use positions::Resampling;
-#[cfg(feature = "flex")]
 pub(crate) use rows::is_processor;
 pub(crate) use table::{TableShape, TokenTable};
 pub(crate) use texts::{TextNetwork, Tokenize, Tokens, embed_texts};

@@ -7,6 +7,9 @@ use burn::tensor::Device;
 use burn::tensor::Tensor;
 use safetensors::SafeTensors;
 
+#[cfg(feature = "wgpu")]
+use crate::Precision;
+
 /// A safetensors file in memory.
 #[derive(Debug)]
 pub(crate) struct Golden(Vec<u8>);
@@ -40,7 +43,8 @@ impl Golden {
         numbers.chunks(shape[1]).map(|row| row[..own(row)].to_vec()).collect()
     }
 
-    /// Largest difference at most `tolerance` of the largest value, cosine at least 0.99999.
+    /// Largest difference at most `tolerance` of the largest value, and a cosine as near to 1 as that
+    /// implies: 0.99999 up to 1e-3.
     pub(crate) fn assert_close<const D: usize>(&self, name: &str, got: Tensor<D>, tolerance: f32) {
         let got = got.into_data().try_into_vec_as::<f32>().expect("float32");
         let expected = self.floats(name);
@@ -50,7 +54,8 @@ impl Golden {
         assert!(difference <= tolerance * largest, "{name}: {difference} of {largest}");
         let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
         let cosine = dot(&got, &expected) / (dot(&got, &got) * dot(&expected, &expected)).sqrt();
-        assert!(cosine >= 0.99999, "{name}: cosine {cosine}");
+        let least = 1.0 - (10.0 * f64::from(tolerance).powi(2)).max(1e-5);
+        assert!(cosine >= least, "{name}: cosine {cosine}");
     }
 }
 
@@ -64,4 +69,17 @@ pub(crate) fn on_wgpu(check: impl FnOnce(&Device)) {
         }
         Err(error) => eprintln!("skipped: {error}"),
     }
+}
+
+/// In float32, in float16, and where the device has it in bfloat16, each with what it may differ by from a
+/// reference in float32, of the largest value.
+#[cfg(feature = "wgpu")]
+pub(crate) fn in_every_precision_on_wgpu(check: impl Fn(&Device, Precision, f32)) {
+    on_wgpu(|device| {
+        check(device, Precision::Float32, 1e-3);
+        check(device, Precision::Float16.on(device).expect("half precision"), 5e-3);
+        if let Ok(precision) = Precision::Bfloat16.on(device) {
+            check(device, precision, 4e-2);
+        }
+    });
 }

@@ -8,18 +8,21 @@ use synth_core::{Embedder, EmbedderId, Error, Result};
 
 use super::network::{Architecture, Config, ImageTower, TextTower, is_one, source};
 use super::tokenizer::SiglipTokenizer;
-use crate::nn;
+use crate::Precision;
+use crate::nn::{self};
 use crate::preprocess::Preprocessing;
 use crate::weights::{Checkpoint, Loader, Weights};
 
 /// Of what becomes of texts. Raised with the numbers.
 const TEXTS: &str = "siglip-unigram-1";
 
-/// Parameters of [`SiglipImages`] and [`SiglipTexts`]: none so far.
+/// Parameters of [`SiglipImages`] and [`SiglipTexts`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[non_exhaustive]
-pub struct SiglipParams {}
+pub struct SiglipParams {
+    /// Of the products in the blocks; half precision needs a graphics device that computes in it.
+    pub precision: Precision,
+}
 
 /// The tower of images of a SigLIP.
 ///
@@ -62,22 +65,31 @@ pub struct SiglipTexts {
 }
 
 impl SiglipParams {
+    /// The same in this [`precision`](Self::precision).
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
     /// Loads the tower of images of a checkpoint with transformers' names: a file or folder, as
     /// [`Checkpoint::open`] takes it.
     ///
     /// The other tower must be there too: it is read for the identity, and dropped.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] if the checkpoint or the `config.json` beside it is no SigLIP's;
+    /// [`Error::Unsupported`] if the checkpoint or the `config.json` beside it is no SigLIP's, or if
+    /// the device lacks the precision;
     /// [`Error::InvalidParam`] for a `config.json` that does not go with the weights, or listing every
     /// tensor that is missing, misshapen or unknown; what [`Checkpoint::open`] returns.
     pub fn load_images(&self, path: impl AsRef<Path>, device: &Device) -> Result<SiglipImages> {
+        let precision = self.precision.on(device)?;
         let checkpoint = open(path.as_ref())?;
         let load = |weights: &mut Weights<'_>, of: &Architecture| {
             TextTower::load(weights, of, device)?;
             ImageTower::load(weights, of, device)
         };
-        let Tower { tower, id, preprocessing } = Tower::load(&checkpoint, load)?;
+        let Tower { tower, id, preprocessing } = Tower::load(&checkpoint, precision, load)?;
         Ok(SiglipImages { id, tower, preprocessing, device: device.clone() })
     }
 
@@ -89,6 +101,7 @@ impl SiglipParams {
     /// [`Error::Unsupported`] for one of another kind, [`Error::InvalidParam`] for one of another
     /// vocabulary.
     pub fn load_texts(&self, path: impl AsRef<Path>, device: &Device) -> Result<SiglipTexts> {
+        let precision = self.precision.on(device)?;
         let checkpoint = open(path.as_ref())?;
         let folder = checkpoint.path().parent().unwrap_or(Path::new(""));
         let load = |weights: &mut Weights<'_>, of: &Architecture| {
@@ -96,7 +109,7 @@ impl SiglipParams {
             ImageTower::load(weights, of, device)?;
             Ok((TextTower::load(weights, of, device)?, tokenizer))
         };
-        let Tower { tower: (tower, tokenizer), id, .. } = Tower::load(&checkpoint, load)?;
+        let Tower { tower: (tower, tokenizer), id, .. } = Tower::load(&checkpoint, precision, load)?;
         Ok(SiglipTexts { id, tower, tokenizer, device: device.clone() })
     }
 }
@@ -123,6 +136,7 @@ impl<T> Tower<T> {
     /// `load` must read both towers, so that the hash is that of both.
     fn load(
         checkpoint: &Checkpoint,
+        precision: Precision,
         load: impl FnOnce(&mut Weights<'_>, &Architecture) -> Result<T>,
     ) -> Result<Self> {
         let config: Config = nn::config::beside(checkpoint.path())?.unwrap_or_default();
@@ -130,7 +144,7 @@ impl<T> Tower<T> {
             .with_layout(source)
             .ignoring(|name| matches!(name, "logit_scale" | "logit_bias"));
         let loaded = loader.load(|weights: &mut Weights<'_>| {
-            let of = Architecture::of(weights, &config)?;
+            let of = Architecture::of(weights, &config)?.in_precision(precision);
             Ok((load(weights, &of)?, of))
         })?;
         let (tower, of) = loaded.model;
@@ -152,7 +166,7 @@ fn name(of: &Architecture) -> String {
         (1152, 27) => "so400m".to_owned(),
         (dim, layers) => format!("{dim}x{layers}"),
     };
-    format!("siglip_{size}_patch{}_{}", of.patch, of.side)
+    format!("siglip_{size}_patch{}_{}{}", of.patch, of.side, of.image.precision.suffix())
 }
 
 impl Embedder<DynamicImage> for SiglipImages {

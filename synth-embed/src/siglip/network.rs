@@ -2,6 +2,7 @@ use burn::tensor::{Device, Tensor, TensorData, module, ops::AttentionModuleOptio
 use serde::Deserialize;
 use synth_core::{Error, Result};
 
+use crate::Precision;
 use crate::nn::config::{StackConfig, Usual};
 use crate::nn::load::{self, Blocks};
 use crate::nn::{
@@ -123,6 +124,13 @@ impl Architecture {
             text: config.text_config.blocks(weights, "text.", text_dim, usual)?,
             table: TableShape { vocabulary, positions, dim: text_dim },
         })
+    }
+
+    /// The same, its blocks in this precision.
+    pub(super) fn in_precision(mut self, precision: Precision) -> Self {
+        self.image.precision = precision;
+        self.text.precision = precision;
+        self
     }
 }
 
