@@ -9,7 +9,7 @@ use crate::{Error, Result};
 /// Which function made an embedding. Rows of two identities must never be compared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct EmbedderId {
-    /// Name and version: `features-1`, `dinov2_vitb14`.
+    /// Name and version: `features-2`, `dinov2_vitb14`.
     pub name: String,
     /// Hash of the weights; `None` for an embedder without any.
     #[serde(default, skip_serializing_if = "Option::is_none")]

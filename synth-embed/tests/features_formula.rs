@@ -283,12 +283,12 @@ fn row(image: &GrayImage) -> Vec<(f64, Vec<f64>)> {
     let strengths: Vec<(f64, f64)> = gradients(soft1).into_iter().map(|(x, y)| (x.hypot(y), 1.0)).collect();
     vec![
         (0.4, cumulated(&unweighted(&light), 0.05, 0.05, 19)),
-        (1.5, cumulated(&unweighted(v2), -1.3, 0.1, 20)),
+        (4.0, cumulated(&unweighted(v2), -1.3, 0.1, 20)),
         (0.5, halve(&halve(soft3)).concat()),
         (2.1, granulometry(v1)),
         (1.5, granulometry(&cut(soft1))),
         (15.0, corners(v0)),
-        (4.6, curvature),
+        (6.0, curvature),
         (2.6, spread),
         (5.4, one_way),
         (1.0, cross),

@@ -40,8 +40,8 @@ fn sees_far_close_and_prior_and_not_the_same_again() {
     let far = pool(&lab, "far", &Knobs::FAR.distribution(), 100);
     assert_eq!(share(&real, &far, (16, 24), 60), 1.0, "far");
     let [close, prior, same] = [close, prior, same].map(|set| share(&real, &set, (48, 200), 60));
-    // The goal is 0.80; the mean of twelve pools is 0.78, and a pool strays from it by 0.07.
-    assert!(close >= 0.6, "close: {close}");
+    // The goal is 0.80; over many pictures it is 0.84, and a pool of few strays from it by 0.07.
+    assert!(close >= 0.7, "close: {close}");
     assert!(prior >= 0.9, "prior: {prior}");
     assert!(same <= 0.15, "real again: {same}");
 }
@@ -75,8 +75,8 @@ fn sees_most_knobs_moved_from_the_wide_real_distribution() {
     for (name, moved, least) in [
         ("size_std up", Knobs::REAL.moved(3, 0.25), 0.5),
         ("size_std down", Knobs::REAL.moved(3, -0.25), 0.3),
-        ("circles for ellipses", Knobs::REAL.reshaped(1, 0, 0.25), 0.6),
-        ("circles for irregular", Knobs::REAL.reshaped(2, 0, 0.25), 0.6),
+        ("circles for ellipses", Knobs::REAL.reshaped(1, 0, 0.25), 0.5),
+        ("circles for irregular", Knobs::REAL.reshaped(2, 0, 0.25), 0.5),
     ] {
         let share = detected(&lab, &from, name, (&moved, 500));
         assert!(share >= least, "{name}: {share}");

@@ -19,12 +19,12 @@ const fn block(meaning: &'static str, length: usize, weight: f32) -> Block {
 /// In the order of a row, and of the table in the module's documentation.
 pub(super) const BLOCKS: [Block; 15] = [
     block("dark pixels", 19, 0.4),
-    block("pixels darker than the picture's median", 20, 1.5),
+    block("pixels darker than the picture's median", 20, 4.0),
     block("brightness over the coarse layout", 16, 0.5),
     block("dark structures, by size", 14, 2.1),
     block("dark structures at half depth, by size", 14, 1.5),
     block("straight edges rather than corners", 5, 15.0),
-    block("contours of many curvatures", 20, 4.6),
+    block("contours of many curvatures", 20, 6.0),
     block("contours of even curvature", 19, 2.6),
     block("alignment of curved contours", 5, 5.4),
     block("curved contours along a cross", 5, 1.0),

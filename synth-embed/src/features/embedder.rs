@@ -45,7 +45,7 @@ impl FeaturesParams {
     }
 }
 
-const NAME: &str = "features-1";
+const NAME: &str = "features-2";
 const PREPROCESSING: &str = "luma-area-128";
 
 /// The training-free image embedder; the [module](crate::features) gives its formula.

@@ -58,7 +58,7 @@ pub(super) fn partial_path(matrix: &Path) -> PathBuf {
 ///
 /// let file = EmbeddingFile::read(&path)?;
 /// assert!(file.identity().is_none(), "a bare matrix does not say who made it");
-/// let assumed = EmbedderId { name: "features-1".into(), weights: None, preprocessing: "none".into() };
+/// let assumed = EmbedderId { name: "features-2".into(), weights: None, preprocessing: "none".into() };
 /// assert_eq!(file.into_embeddings(&assumed)?.len(), 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
