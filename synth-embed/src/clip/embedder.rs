@@ -12,7 +12,7 @@ use super::tokenizer::{ClipTokenizer, Limits};
 use super::vocabulary::Vocabulary;
 use crate::Precision;
 use crate::nn::{self, Activation};
-use crate::preprocess::Preprocessing;
+use crate::preprocess::{Preprocessing, PreprocessingParams};
 use crate::weights::{Checkpoint, Loader, Weights};
 
 /// Of what becomes of texts. Raised with the numbers.
@@ -102,7 +102,8 @@ impl ClipParams {
     /// Loads the tower of images of a checkpoint: a file or folder, OpenAI's or transformers' names, as
     /// [`Checkpoint::open`] takes it.
     ///
-    /// The other tower must be there too: it is read for the identity, and dropped.
+    /// The other tower must be there too: it is read for the identity, and dropped. Images are prepared as
+    /// the `preprocessor_config.json` beside the weights says (some of LAION's differ), else as is usual.
     ///
     /// # Errors
     /// [`Error::Unsupported`] if the checkpoint or the `config.json` beside it is no CLIP's, or if
@@ -194,7 +195,8 @@ impl Opened {
         })?;
         let (tower, of) = loaded.model;
         let side = of.grid * of.patch;
-        let preprocessing = Preprocessing::clip(u32::try_from(side).unwrap_or(u32::MAX))?;
+        let preprocessing =
+            nn::preprocessing_beside(self.checkpoint.path(), side, PreprocessingParams::clip)?;
         let id = EmbedderId {
             name: name(&of),
             weights: Some(loaded.hash.to_string()),

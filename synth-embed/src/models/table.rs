@@ -318,6 +318,64 @@ pub(super) const MODELS: &[Model] = &[
         },
     },
     Model {
+        name: "siglip_large_patch16_384",
+        family: Family::Siglip,
+        embeds: Embeds::ImagesAndTexts,
+        dim: 1024,
+        parameters: 652_000_000,
+        license: "Apache-2.0",
+        origin: Origin::Hub {
+            repository: "google/siglip-large-patch16-384",
+            commit: "ce005573a40965dfd21fd937fbdeeebf2439fc35",
+            files: &[
+                file(
+                    "model.safetensors",
+                    Some(2_610_010_520),
+                    Some("ab804d2c2c631159f65afa1de27787c5dba90cbfa189f26404de1944d50a18a2"),
+                ),
+                file(
+                    "config.json",
+                    Some(554),
+                    Some("ddefe38fdfe333d5dbb7d56a247bdc6fe84dbcdb4eafd2f462e05e9b13c532bc"),
+                ),
+                file(
+                    "tokenizer.json",
+                    Some(2_399_357),
+                    Some("c6e405cb7c670d56636a9402c81023a55bc6c3c53d89cf02b92f5c5005bfe920"),
+                ),
+            ],
+        },
+    },
+    Model {
+        name: "siglip_so400m_patch14_384",
+        family: Family::Siglip,
+        embeds: Embeds::ImagesAndTexts,
+        dim: 1152,
+        parameters: 878_000_000,
+        license: "Apache-2.0",
+        origin: Origin::Hub {
+            repository: "google/siglip-so400m-patch14-384",
+            commit: "9fdffc58afc957d1a03a25b10dba0329ab15c2a3",
+            files: &[
+                file(
+                    "model.safetensors",
+                    Some(3_511_950_624),
+                    Some("ea2abad2b7f8a9c1aa5e49a244d5d57ffa71c56f720c94bc5d240ef4d6e1d94a"),
+                ),
+                file(
+                    "config.json",
+                    Some(576),
+                    Some("adc04928d8fd19a61822584fe0cf2e813e5ebac17f3e49fb1ea096860ae6457b"),
+                ),
+                file(
+                    "tokenizer.json",
+                    Some(2_399_357),
+                    Some("c6e405cb7c670d56636a9402c81023a55bc6c3c53d89cf02b92f5c5005bfe920"),
+                ),
+            ],
+        },
+    },
+    Model {
         name: "all_minilm_l6_v2",
         family: Family::Bert,
         embeds: Embeds::Texts,

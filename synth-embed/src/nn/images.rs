@@ -1,16 +1,17 @@
 //! From images to rows, in batches that no row depends on.
 
 use std::fmt;
+use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
 use image::DynamicImage;
 use ndarray::Array2;
 use rayon::prelude::*;
-use synth_core::Result;
+use synth_core::{Error, Result};
 
 use super::Threads;
 use super::rows::{DEVICE_BATCH, is_processor, matrix, one_by_one, values};
-use crate::preprocess::Preprocessing;
+use crate::preprocess::{Preprocessing, PreprocessingParams};
 
 /// A network that maps prepared images to rows.
 pub(crate) trait ImageNetwork: fmt::Debug + Send + Sync {
@@ -19,6 +20,28 @@ pub(crate) trait ImageNetwork: fmt::Debug + Send + Sync {
 
     /// `pixels: [batch, 3, height, width]`, of the size that the network was built for, to `[batch, dim]`.
     fn forward(&self, pixels: &[f32], batch: usize, device: &Device, threads: Threads) -> Tensor<2>;
+}
+
+/// How images are prepared for a network that sees squares of `side_px`: as described beside its weights, else
+/// as usual for its family.
+///
+/// # Errors
+/// [`Error::InvalidParam`] for a description of another size; as [`PreprocessingParams::described_in`].
+pub(crate) fn preprocessing_beside(
+    weights: &Path,
+    side_px: usize,
+    usual: impl FnOnce(u32) -> PreprocessingParams,
+) -> Result<Preprocessing> {
+    let described = PreprocessingParams::described_in(weights.parent().unwrap_or(Path::new("")))?;
+    let side = u32::try_from(side_px).unwrap_or(u32::MAX);
+    let preprocessing = described.unwrap_or_else(|| usual(side)).build()?;
+    let [height, width] = preprocessing.output_px();
+    if [height, width] != [side_px; 2] {
+        let expected =
+            format!("{side} × {side} px in `preprocessor_config.json`, for the weights beside it see that");
+        return Err(Error::invalid("crop_size", expected, format!("{width} × {height} px")));
+    }
+    Ok(preprocessing)
 }
 
 /// Prepares the images and embeds them: `[items, dim]`.

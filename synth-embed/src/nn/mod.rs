@@ -33,7 +33,7 @@ pub(crate) use attention::{Attention, Sight};
 pub(crate) use block::{Block, Mlp, NormOrder};
 #[cfg(feature = "flex")]
 pub(crate) use cpu::convolution;
-pub(crate) use images::{ImageNetwork, embed_images};
+pub(crate) use images::{ImageNetwork, embed_images, preprocessing_beside};
 pub(crate) use linear::{Linear, LinearValues};
 pub(crate) use names::{CLIP_LAYER, CLIP_LAYER_QKV, Names, QkvNames};
 pub(crate) use norm::LayerNorm;

@@ -1,5 +1,6 @@
 //! Reading `preprocessor_config.json`.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde_json::{Map, Value};
@@ -94,6 +95,19 @@ impl PreprocessingParams {
         let config = Config { keys, path };
         config.refuse_unknown()?;
         config.read(config.family()?)
+    }
+
+    /// What the `preprocessor_config.json` in a folder says; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Io`] naming the file, and as [`from_hugging_face`](Self::from_hugging_face).
+    pub fn described_in(folder: &Path) -> Result<Option<Self>> {
+        let path = folder.join("preprocessor_config.json");
+        match std::fs::read(&path) {
+            Ok(json) => Self::from_hugging_face(&String::from_utf8_lossy(&json), &path).map(Some),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(Error::Io { action: "reading", path: path.display().to_string(), source }),
+        }
     }
 }
 

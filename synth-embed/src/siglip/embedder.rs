@@ -10,7 +10,7 @@ use super::network::{Architecture, Config, ImageTower, TextTower, is_one, source
 use super::tokenizer::SiglipTokenizer;
 use crate::Precision;
 use crate::nn::{self};
-use crate::preprocess::Preprocessing;
+use crate::preprocess::{Preprocessing, PreprocessingParams};
 use crate::weights::{Checkpoint, Loader, Weights};
 
 /// Of what becomes of texts. Raised with the numbers.
@@ -75,7 +75,8 @@ impl SiglipParams {
     /// Loads the tower of images of a checkpoint with transformers' names: a file or folder, as
     /// [`Checkpoint::open`] takes it.
     ///
-    /// The other tower must be there too: it is read for the identity, and dropped.
+    /// The other tower must be there too: it is read for the identity, and dropped. Images are prepared as
+    /// the `preprocessor_config.json` beside the weights says, else as is usual.
     ///
     /// # Errors
     /// [`Error::Unsupported`] if the checkpoint or the `config.json` beside it is no SigLIP's, or if
@@ -148,7 +149,8 @@ impl<T> Tower<T> {
             Ok((load(weights, &of)?, of))
         })?;
         let (tower, of) = loaded.model;
-        let preprocessing = Preprocessing::siglip(u32::try_from(of.side).unwrap_or(u32::MAX))?;
+        let preprocessing =
+            nn::preprocessing_beside(checkpoint.path(), of.side, PreprocessingParams::siglip)?;
         let id = EmbedderId {
             name: name(&of),
             weights: Some(loaded.hash.to_string()),

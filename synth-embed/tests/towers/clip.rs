@@ -236,3 +236,27 @@ fn the_published_vocabulary_does_not_fit_a_tiny_network() {
     let error = refusal(ClipParams::default().load_texts(folder.path(), &Device::flex()));
     assert!(error.contains("numbered below 64") && error.contains("49407"), "{error}");
 }
+
+/// LAION's ViT-L/14 was trained with other statistics than OpenAI's.
+#[test]
+fn images_are_prepared_as_is_described_beside_the_weights() {
+    let folder = tiny("clip");
+    let usual = load_images(&folder);
+    let describe = |side: u32, mean: [f64; 3], std: [f64; 3]| {
+        let text = json!({"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": side},
+            "crop_size": {"height": side, "width": side}, "resample": 3, "image_mean": mean, "image_std": std});
+        write(&folder, "preprocessor_config.json", text.to_string());
+    };
+    let openai = [[0.481_454_66, 0.457_827_5, 0.408_210_73], [0.268_629_54, 0.261_302_58, 0.275_777_11]];
+    describe(32, openai[0], openai[1]);
+    assert_eq!(load_images(&folder).identity(), usual.identity());
+    describe(32, [0.5; 3], [0.5; 3]);
+    let (images, texts) = (load_images(&folder), load_texts(&folder));
+    assert_ne!(images.identity().preprocessing, usual.identity().preprocessing);
+    assert_eq!(images.identity(), texts.identity());
+    let picture = &pictures()[0];
+    assert_ne!(rows(&images, &[picture]), rows(&usual, &[picture]));
+    describe(48, [0.5; 3], [0.5; 3]);
+    let error = refusal(ClipParams::default().load_images(folder.path(), &Device::flex()));
+    assert!(error.contains("32 × 32 px") && error.contains("48 × 48 px"), "{error}");
+}
