@@ -200,6 +200,8 @@ def bad_models():
          weights=[kernel])
     short = TensorProto(name="kernel", data_type=TensorProto.FLOAT, dims=[4, 3, 3, 3], raw_data=b"\0" * 8)
     save("short_weight", [helper.make_node("Conv", ["image", "kernel"], ["x"], "conv"), pool("x")], weights=[short])
+    text = TensorProto(name="kernel", data_type=TensorProto.STRING, dims=[1], raw_data=b"text")
+    save("text_weight", [helper.make_node("Conv", ["image", "kernel"], ["x"], "conv"), pool("x")], weights=[text])
     for name, location, offset in [("weights_missing", "nowhere.onnx_data", "0"),
                                    ("weights_outside", "../../../Cargo.toml", "0"),
                                    ("weights_short", "short_weight.onnx", "100"),

@@ -96,7 +96,8 @@ fn graphs_that_break_the_rules_are_corrupt() {
         assert!(matches!(&error, Error::Corrupt { path, .. } if path.ends_with(&format!("{name}.onnx"))));
         assert!(error.to_string().contains(words), "{error}");
     }
-    for name in ["misfitting_weight", "short_weight"] {
+    // On the last one tract panics.
+    for name in ["misfitting_weight", "short_weight", "text_weight"] {
         let error = load_bad(name);
         assert!(matches!(error, Error::Unsupported { .. }), "{error:?}");
         let error = error.to_string();
