@@ -199,6 +199,11 @@ const EMBED_EXAMPLES: &str = "\
 Examples:
   synth embed photos --out photos.npy
   synth embed data/voids --model features --out voids.parquet
+  synth embed photos --model onnx --weights resnet50.onnx --out photos.npy
+
+onnx is any image model that gives one vector, in a build with that feature; onnx:NAME takes the
+output NAME where there are several. A preprocessor_config.json beside the file says how images
+are prepared, and how large where the model leaves that open; without one, as for ImageNet.
 
 Rows are in the byte order of the relative paths; photos.rows.jsonl names each row's file, hash
 and embedder. A Parquet file holds that in itself: columns id, group, embedding (fixed-size list of
@@ -209,7 +214,7 @@ never overwritten: where it has these very rows nothing is left to do, else choo
 pub(crate) struct EmbedArguments {
     /// Folder of images.
     pub(crate) dir: PathBuf,
-    /// The embedder; `synth models` lists them.
+    /// The embedder; `synth models` lists them. `onnx` for a model of your own.
     #[arg(long, value_name = "NAME", default_value = crate::models::DEFAULT)]
     pub(crate) model: String,
     /// Weights of a neural embedder. Default: those of the Hugging Face hub, fetched once.
@@ -245,6 +250,7 @@ Examples:
   synth compare photos data/calibrated
   synth compare real.npy synthetic.npy --metrics mmd2_rbf_unbiased,prdc --json
   synth compare photos data/v --fail-on distinguishable     exit 1 where the test finds a difference
+  synth compare photos data/v --model onnx --weights resnet50.onnx
 
 What belongs together (`groups.csv`, or the groups of a synth dataset, given by its own folder or
 by its images/) is permuted together. Each sample of `synth generate` is a group of its own, also
@@ -256,7 +262,8 @@ pub(crate) struct CompareArguments {
     pub(crate) real: PathBuf,
     /// Folder of images, or a matrix of embeddings (.npy, .parquet).
     pub(crate) synthetic: PathBuf,
-    /// The embedder for folders; `synth models` lists them. Default: features.
+    /// The embedder for folders; `synth models` lists them. `onnx` for a model of your own.
+    /// Default: features.
     #[arg(long, value_name = "NAME")]
     pub(crate) model: Option<String>,
     /// Weights of a neural embedder. Default: those of the Hugging Face hub, fetched once.

@@ -20,6 +20,9 @@ pub(crate) type ImageEmbedder = dyn Embedder<DynamicImage>;
 /// The embedder where none is named.
 pub(crate) const DEFAULT: &str = "features";
 
+/// Any image model from an ONNX file; `onnx:NAME` takes its output NAME.
+pub(crate) const ONNX: &str = "onnx";
+
 /// What helps where an embedder's weights are missing.
 pub(crate) const WITHOUT_WEIGHTS: &str = "--set embedder=features";
 
@@ -42,7 +45,7 @@ pub(crate) struct Chosen {
 fn known() -> impl Iterator<Item = &'static str> + Clone {
     let families = FAMILIES.into_iter().map(|(name, _)| name);
     let models = Model::all().iter().filter(|model| model.embeds != Embeds::Texts);
-    [DEFAULT].into_iter().chain(families).chain(models.map(|model| model.name))
+    [DEFAULT, ONNX].into_iter().chain(families).chain(models.map(|model| model.name))
 }
 
 /// The embedder of this name; where no weights are given, those of the hub.
@@ -58,18 +61,18 @@ pub(crate) fn embedder(name: &str, weights: Option<&Path>, context: &Context) ->
         }
         return Ok(Chosen { embedder: Box::new(FeaturesParams::default().build()?), device: None });
     }
+    if let Some(output) = onnx_output(name) {
+        let weights = given(weights.ok_or_else(|| no_weights(ONNX))?)?;
+        return Ok(Chosen { embedder: onnx(output, weights)?, device: None });
+    }
     if !known().any(|known| known == name) {
         return Err(Error::invalid("embedder", known().collect::<Vec<_>>().join(", "), name));
     }
     let model = Model::find(name);
     let weights = match (weights, model) {
-        (Some(weights), _) if weights.exists() => weights.to_owned(),
-        (Some(weights), _) => {
-            let name = weights.display().to_string();
-            return Err(Error::NotFound { what: "file or folder of weights", name });
-        }
+        (Some(weights), _) => given(weights)?.to_owned(),
         (None, Some(model)) => downloads::fetch(model, context)?,
-        (None, None) => return Err(Error::NotFound { what: "the weights of", name: name.to_owned() }),
+        (None, None) => return Err(no_weights(name)),
     };
     let of_name = || FAMILIES.into_iter().find_map(|(family, found)| (family == name).then_some(found));
     let family = model.map(|model| model.family).or_else(of_name);
@@ -77,6 +80,45 @@ pub(crate) fn embedder(name: &str, weights: Option<&Path>, context: &Context) ->
         Some(family) => load(family, name, &weights, context),
         None => Err(Error::NotFound { what: "the family of", name: name.to_owned() }),
     }
+}
+
+fn given(weights: &Path) -> Result<&Path> {
+    let name = || weights.display().to_string();
+    if weights.exists() {
+        return Ok(weights);
+    }
+    Err(Error::NotFound { what: "file or folder of weights", name: name() })
+}
+
+fn no_weights(name: &str) -> Error {
+    Error::NotFound { what: "the weights of", name: name.to_owned() }
+}
+
+/// What `onnx` and `onnx:NAME` say of the output; `None` for the name of another embedder.
+fn onnx_output(name: &str) -> Option<Option<&str>> {
+    match name.strip_prefix(ONNX)? {
+        "" => Some(None),
+        rest => rest.strip_prefix(':').map(Some),
+    }
+}
+
+#[cfg(feature = "onnx")]
+fn onnx(output: Option<&str>, path: &Path) -> Result<Box<ImageEmbedder>> {
+    use synth_embed::onnx::OnnxParams;
+    let params = OnnxParams { output: output.map(str::to_owned), ..OnnxParams::default() };
+    match params.load(path) {
+        Ok(embedder) => Ok(Box::new(embedder)),
+        Err(Error::InvalidParam { name, expected, got }) if name == "output" => {
+            Err(Error::invalid("embedder", format!("{ONNX}:NAME, NAME {expected}"), got))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(not(feature = "onnx"))]
+fn onnx(_output: Option<&str>, _path: &Path) -> Result<Box<ImageEmbedder>> {
+    let reason = "this build has no feature `onnx`; `cargo install --path synth-cli --features onnx` has it";
+    Err(Error::Unsupported { what: format!("embedder `{ONNX}`"), reason: reason.to_owned() })
 }
 
 #[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
@@ -123,10 +165,28 @@ fn load(_family: Family, name: &str, _weights: &Path, _context: &Context) -> Res
 
 /// What would help with a name that [`embedder`] refuses.
 pub(crate) fn hint(name: &str) -> String {
+    if onnx_output(name).is_some() {
+        return onnx_hint("`weights`");
+    }
     match nearest(name, known()) {
         Some(known) if known != name => format!("did you mean `{known}`?"),
         _ => format!("{WITHOUT_WEIGHTS} needs no weights; or give theirs, a file or a folder, as `weights`"),
     }
+}
+
+/// The same for the command line.
+pub(crate) fn flag_hint(name: &str) -> String {
+    match onnx_output(name) {
+        Some(_) => onnx_hint("--weights FILE"),
+        None => "--model features needs no weights; or give theirs with --weights FILE|DIR".to_owned(),
+    }
+}
+
+fn onnx_hint(weights: &str) -> String {
+    format!(
+        "{weights} is the model's .onnx file, {ONNX}:NAME one of several outputs, and a \
+         preprocessor_config.json beside the file tells how it wants its images"
+    )
 }
 
 /// Names of the parts of an embedding, for the description of what is missed.

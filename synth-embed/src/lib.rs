@@ -11,6 +11,7 @@
 //! - `dinov2`, `clip`, `siglip`: pretrained vision transformers, the last two with a tower for texts in the
 //!   same space; `bert`: sentence encoders such as MiniLM. Each loads the checkpoints of its family, and
 //!   gives the numbers of the reference implementation; `Family` tells which a checkpoint is.
+//! - `onnx`, with the feature of that name: any image model that gives one vector, from an ONNX file.
 //! - [`DeviceChoice`]: which device neural embedders compute on. They need one of the features
 //!   `flex` (processor), `wgpu` (Vulkan, Metal, DirectX 12) and `cuda`, which only forward to burn;
 //!   without one burn is not built.
@@ -36,6 +37,8 @@
 
 pub mod features;
 pub mod models;
+#[cfg(feature = "onnx")]
+pub mod onnx;
 pub mod preprocess;
 pub mod weights;
 

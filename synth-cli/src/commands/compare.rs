@@ -169,9 +169,8 @@ fn comparable(
 
 fn embed_folder(path: &Path, arguments: &CompareArguments, context: &Context) -> Result<Embeddings, Failure> {
     let model = arguments.model.as_deref().unwrap_or(models::DEFAULT);
-    let Chosen { embedder, .. } = context
-        .embedder(model, arguments.weights.as_deref())
-        .hint("--model features needs no weights; or give theirs with --weights FILE|DIR")?;
+    let Chosen { embedder, .. } =
+        context.embedder(model, arguments.weights.as_deref()).hint(&models::flag_hint(model))?;
     let folder = FolderImages::default().open(path)?;
     if let Some(warning) = absent_warning(folder.absent()) {
         context.talk.say(format!("warning: {}: {warning}", path.display()));

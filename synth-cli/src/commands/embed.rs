@@ -26,7 +26,7 @@ const SKIP: &str = "--skip-bad leaves out files that cannot be used";
 pub(crate) fn embed(arguments: &EmbedArguments, context: &Context) -> Result<(), Failure> {
     let Chosen { embedder, .. } = context
         .embedder(&arguments.model, arguments.weights.as_deref())
-        .hint("--model features needs no weights; or give theirs with --weights FILE|DIR")?;
+        .hint(&models::flag_hint(&arguments.model))?;
     let folder = FolderImages::default().open(&arguments.dir)?;
     if let Some(warning) = absent_warning(folder.absent()) {
         context.talk.say(format!("warning: {warning}"));

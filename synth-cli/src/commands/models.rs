@@ -12,7 +12,7 @@ use crate::config::nearest;
 use crate::context::Context;
 use crate::downloads::{self, megabytes};
 use crate::failure::Failure;
-use crate::models::DEFAULT;
+use crate::models::{DEFAULT, ONNX};
 use crate::talk::{print, print_json};
 
 const HEADS: [&str; 7] = ["NAME", "EMBEDS", "DIM", "PARAMETERS", "DOWNLOAD", "LICENCE", "CACHED"];
@@ -63,6 +63,9 @@ fn table(features_dim: usize, listed: &[Listed]) -> String {
     let features = [DEFAULT.to_owned(), words(Embeds::Images).into(), features_dim.to_string()];
     let mut rows = vec![HEADS.map(str::to_owned).to_vec()];
     rows.push([&features[..], &[dash(), dash(), dash(), "needs no weights".into()]].concat());
+    let onnx = [ONNX.to_owned(), words(Embeds::Images).into(), dash(), dash(), dash(), dash()];
+    let needs = if cfg!(feature = "onnx") { "needs an .onnx file" } else { "not in this build" };
+    rows.push([&onnx[..], &[needs.into()]].concat());
     rows.extend(listed.iter().map(|Listed { model, bytes, cached }| {
         let parameters = format!("{:.1} M", model.parameters as f64 / 1e6);
         let cached = cached.as_ref().map_or_else(dash, |_| "yes".into());

@@ -11,6 +11,8 @@ mod inputs;
 mod models;
 #[cfg(feature = "flex")]
 mod neural;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod own_images;
 mod runs;
 mod support;

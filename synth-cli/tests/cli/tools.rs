@@ -137,6 +137,19 @@ fn an_embedding_has_one_named_row_per_image() {
         .says(&["hint: --model features"]);
 }
 
+#[cfg(not(feature = "onnx"))]
+#[test]
+fn without_the_feature_onnx_says_how_to_have_it() {
+    let place = Place::new();
+    place.image("photos/0.png", 64, 0);
+    place.write("model.onnx", "a model");
+    let arguments = ["embed", "photos", "--out", "e.npy", "--model", "onnx", "--weights", "model.onnx"];
+    place
+        .run(&arguments)
+        .code(2)
+        .says(&["no feature `onnx`", "cargo install --path synth-cli --features onnx"]);
+}
+
 #[test]
 fn a_comparison_judges_and_fails_only_when_asked_to() {
     let place = Place::new();

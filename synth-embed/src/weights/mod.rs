@@ -11,7 +11,7 @@
 
 mod checkpoint;
 mod dtype;
-mod error;
+pub(crate) mod error;
 mod folder;
 mod hash;
 mod layout;
