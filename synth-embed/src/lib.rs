@@ -61,6 +61,7 @@ mod nn;
 mod projection;
 #[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
 mod tokens;
+mod whole_file;
 
 #[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
 pub use device::ResolvedDevice;

@@ -8,6 +8,11 @@ use synth_core::{Error, Result};
 use tokenizers::utils::truncation::TruncationParams;
 use tokenizers::{PostProcessor, Tokenizer};
 
+use crate::whole_file;
+
+/// Longest `tokenizer.json`; that of a vocabulary of 256,000 has 34 MB.
+const MAX_BYTES: u64 = 256 << 20;
+
 /// The part of a `tokenizer.json` that tells what kind it is.
 #[derive(Deserialize)]
 struct File {
@@ -27,11 +32,11 @@ struct Model {
 /// [`Error::NotFound`], [`Error::Io`], [`Error::Corrupt`], and for another kind [`Error::Unsupported`],
 /// naming the file.
 pub(crate) fn read(path: &Path, kinds: &[&str]) -> Result<(Tokenizer, Vec<u8>)> {
-    let bytes = std::fs::read(path).map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => {
-            Error::NotFound { what: "the tokenizer of the weights", name: path.display().to_string() }
+    let bytes = whole_file::read(path, MAX_BYTES).map_err(|error| match error {
+        Error::Io { path: name, source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            Error::NotFound { what: "the tokenizer of the weights", name }
         }
-        _ => Error::Io { action: "reading", path: path.display().to_string(), source },
+        other => other,
     })?;
     let File { model: Model { kind } } =
         serde_json::from_slice(&bytes).map_err(|error| corrupt(path, error.into()))?;

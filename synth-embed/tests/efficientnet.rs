@@ -92,7 +92,7 @@ fn what_does_not_fit_is_named() {
     assert!(missing("_blocks.3._bn1.running_var").contains("1 missing (_blocks.3._bn1.running_var)"));
     assert!(missing("_fc.weight").contains("1 missing (_fc.weight)"));
     assert!(missing("_fc.bias").contains("_fc.bias"));
-    assert!(missing("_conv_head.weight").contains("a checkpoint without `_conv_head.weight`"));
+    assert!(missing("_conv_head.weight").contains("model.safetensors` without `_conv_head.weight`"));
     assert!(missing("_blocks.11._depthwise_conv.weight").contains("6 stages"));
     let floats = |count: usize, value: f32| value.to_le_bytes().repeat(count);
     let four = floats(4 * 49, 0.5);

@@ -238,6 +238,7 @@ fn rejects_parameters_out_of_range() {
         (PreprocessingParams { scale: f64::NAN, ..good.clone() }, "scale"),
         (PreprocessingParams { mean: [0.0, f32::INFINITY, 0.0], ..good.clone() }, "mean"),
         (PreprocessingParams { std: [1.0, 1.0, 0.0], ..good.clone() }, "std"),
+        (PreprocessingParams { scale: 1e300, ..good.clone() }, "scale, mean, std"),
     ];
     for (params, field) in bad {
         let error = params.build().expect_err(field);

@@ -56,8 +56,8 @@ pub use npy::{
 };
 pub use png::PngCodec;
 pub use read::{
-    BadFile, BadFileKind, DecodeError, DecodeLimits, FolderImages, Groups, ImageFile, ImageFolder,
-    LoadedImage, OnBadFile, decode_image,
+    BadFile, BadFileKind, DecodeError, DecodeLimits, FolderImages, Groups, IMAGE_EXTENSIONS, ImageFile,
+    ImageFolder, LoadedImage, OnBadFile, decode_image,
 };
 pub use records::{DatasetType, RecordContext, SampleRecord};
 pub use run::{

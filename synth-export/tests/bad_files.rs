@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, GrayImage, ImageBuffer, Luma, RgbImage};
 use synth_core::{Error, RunStore, StepFile};
-use synth_export::{FolderImages, OnBadFile, RunDirectory, RunHead};
+use synth_export::{DecodeLimits, FolderImages, OnBadFile, RunDirectory, RunHead};
 
 fn corpus(folder: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/bad").join(folder)
@@ -20,7 +20,7 @@ const REASONS: [(&str, &str); 17] = [
     ("end_only_in_thumbnail.jpg", "truncated image"),
     ("flipped_data.png", "damaged image"),
     ("flipped_header.png", "damaged image"),
-    ("gif.png", "not an image (PNG, JPEG"),
+    ("gif.png", "is Gif, which is not read; convert it to PNG"),
     ("huge.png", "50000 × 50000 px, larger than the limits for one image (32768 px a side, 512 MiB)"),
     ("no_pixels.png", "damaged image"),
     ("signature_only.png", "damaged image"),
@@ -52,6 +52,24 @@ fn the_first_bad_image_is_the_error() {
     let folder = FolderImages::default().open(&corpus("images")).expect("readable");
     let error = folder.load_all(OnBadFile::Fail).expect_err("all are bad");
     assert!(matches!(&error, Error::Corrupt { path, .. } if path.ends_with("bomb.bmp")), "{error}");
+}
+
+#[test]
+fn a_file_longer_than_the_limit_is_not_read() {
+    let directory = tempfile::tempdir().expect("temporary directory");
+    let path = directory.path().join("a.png");
+    GrayImage::new(8, 8).save(&path).expect("writable");
+    let bytes = fs::metadata(&path).expect("there").len();
+    let load = |max_file_bytes| {
+        let limits = DecodeLimits { max_file_bytes, ..DecodeLimits::default() };
+        let folder =
+            FolderImages { limits, ..FolderImages::default() }.open(directory.path()).expect("readable");
+        folder.load(0).map(drop)
+    };
+    load(bytes).expect("within");
+    let bad = load(bytes - 1).expect_err("longer");
+    assert_eq!(bad.reason, format!("{bytes} bytes, more than the {} that a file may have", bytes - 1));
+    assert!(matches!(bad.to_error(directory.path()), Error::Corrupt { .. }));
 }
 
 #[test]

@@ -105,6 +105,20 @@ fn an_altered_chunk_does_not_count() {
 }
 
 #[test]
+fn a_job_that_is_left_keeps_only_what_has_rows() {
+    let place = tempfile::tempdir().expect("temporary directory");
+    let target = place.path().join("E.npy");
+    for (rows, is_kept) in [(&[][..], false), (&[row("a", "1")], true)] {
+        let job = EmbeddingJob::open(&target).expect("writable");
+        job.save_chunk(0, rows, Array2::zeros((rows.len(), 1)).view()).expect("writable");
+        job.leave().expect("readable");
+        assert_eq!(EmbeddingJob::is_unfinished(&target), is_kept);
+    }
+    let job = EmbeddingJob::open(&target).expect("resumable");
+    assert!(job.has_chunk(0, &[row("a", "1")]).expect("readable"));
+}
+
+#[test]
 fn a_second_process_cannot_make_the_same_matrix() {
     let place = tempfile::tempdir().expect("temporary directory");
     let target = place.path().join("E.npy");
@@ -138,6 +152,8 @@ fn a_bad_matrix_or_sidecar_is_named() {
         fs::write(rows_path(&target), to_json_lines(rows).expect("JSON")).expect("writable");
         EmbeddingFile::read(&target).expect_err("bad").to_string()
     };
+    let error = write(&Array2::zeros((1_000_000_000_000, 0)), &[]);
+    assert!(error.contains("E.npy") && error.contains("1000000000000 rows have no numbers"), "{error}");
     let two = array![[1.0, 2.0], [3.0, 4.0]];
     let error = write(&array![[1.0, 2.0], [f32::INFINITY, 4.0]], &[row("a", "1"), row("b", "2")]);
     assert!(error.contains("E.npy") && error.contains("row 1, column 0"), "{error}");

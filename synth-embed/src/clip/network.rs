@@ -91,12 +91,12 @@ fn image_shape(weights: &Weights<'_>) -> Result<(usize, usize, usize)> {
     let patches = weights.shape("image.patches.weight");
     let (dim, patch) = match patches.as_deref() {
         Some([dim, 3, patch, width]) if patch == width && *patch > 0 && *dim > 0 => (*dim, *patch),
-        _ => return Err(shapes::unlike("image.patches.weight", patches, MODEL)),
+        _ => return Err(shapes::unlike(weights, "image.patches.weight", MODEL)),
     };
     let [rows, _] = shapes::matrix(weights, "image.positions", MODEL)?;
     let grid = rows.saturating_sub(1).isqrt();
     if grid == 0 || grid * grid + 1 != rows {
-        return Err(shapes::unlike("image.positions", weights.shape("image.positions"), MODEL));
+        return Err(shapes::unlike(weights, "image.positions", MODEL));
     }
     Ok((patch, grid, dim))
 }

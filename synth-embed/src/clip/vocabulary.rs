@@ -11,12 +11,13 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 
 use super::tokenizer::{END, START};
 use crate::nn::config;
+use crate::whole_file;
 
 /// The lines of OpenAI's file that are merges: their number is that of the tokens without the letters (256
 /// as they are, 256 at the end of a word) and the two special ones.
 const OPENAI_MERGES: usize = 49_408 - 2 * 256 - 2;
 
-/// Most bytes of that file unpacked; it has 3.2 MB.
+/// Most bytes of a file of merges, unpacked; that of OpenAI has 3.2 MB.
 const MAX_BYTES: u64 = 64 << 20;
 
 /// Tokens with their numbers, and which two are joined first.
@@ -101,7 +102,8 @@ fn from_tokenizer(path: &Path) -> Result<Option<Vocabulary>> {
 
 fn from_two(vocab: &Path, merges: &Path) -> Result<Option<Vocabulary>> {
     let Some(tokens) = config::read(vocab)? else { return Ok(None) };
-    let text = std::fs::read_to_string(merges).map_err(io_error(merges))?;
+    let text =
+        String::from_utf8(whole_file::read(merges, MAX_BYTES)?).map_err(|error| corrupt(merges, error))?;
     // The first line is the version.
     let lines = text.lines().skip_while(|line| line.starts_with("#version")).filter(|line| !line.is_empty());
     let merges = lines.map(|line| pair(line, merges)).collect::<Result<_>>()?;

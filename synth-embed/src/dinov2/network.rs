@@ -52,7 +52,7 @@ impl Architecture {
             Some([1, rows, dim]) if *rows > 1 && (rows - 1).isqrt().pow(2) == rows - 1 => {
                 (*dim, (rows - 1).isqrt())
             }
-            _ => return Err(shapes::unlike("positions", positions, "DINOv2")),
+            _ => return Err(shapes::unlike(weights, "positions", "DINOv2")),
         };
         let gated = weights.has("blocks.0.gated.down.weight");
         let down = if gated { "blocks.0.gated.down.weight" } else { "blocks.0.mlp.down.weight" };

@@ -1,6 +1,10 @@
 use synth_core::{Error, Result};
 
+use crate::nn::shapes;
 use crate::weights::{Checkpoint, Weights};
+
+/// For messages.
+const MODEL: &str = "EfficientNet-Lite";
 
 /// Stride of the first block of each stage; the others have 1.
 const STRIDES: [usize; 7] = [1, 2, 2, 2, 1, 2, 1];
@@ -64,14 +68,15 @@ impl Architecture {
             }
             let is_wide_enough = !blocks.is_empty() || hidden == inputs;
             if !(matches!(side, 3 | 5) && stage < STRIDES.len() && is_wide_enough) {
-                return Err(unlike(&name("_depthwise_conv"), weights.shape(&name("_depthwise_conv"))));
+                return Err(shapes::unlike(weights, &name("_depthwise_conv"), MODEL));
             }
             let stride = if is_first { STRIDES[stage] } else { 1 };
             blocks.push(Block { inputs, hidden, outputs, side, stride });
         }
         if stage + 1 != STRIDES.len() {
-            let what = format!("a checkpoint of {} stages", if blocks.is_empty() { 0 } else { stage + 1 });
-            return Err(Error::Unsupported { what, reason: "every EfficientNet-Lite has 7".into() });
+            let (path, stages) = (weights.path().display(), if blocks.is_empty() { 0 } else { stage + 1 });
+            let what = format!("the checkpoint `{path}` of {stages} stages");
+            return Err(Error::Unsupported { what, reason: format!("every {MODEL} has 7") });
         }
         let head = four(weights, "_conv_head.weight")?[0];
         let classes = weights.shape("_fc.bias").and_then(|shape| shape.first().copied()).unwrap_or(0);
@@ -104,20 +109,9 @@ impl Architecture {
 }
 
 fn four(weights: &Weights<'_>, name: &str) -> Result<[usize; 4]> {
-    let shape = weights.shape(name);
-    match shape.as_deref() {
+    match weights.shape(name).as_deref() {
         Some(&[outputs, inputs, height, width]) if outputs > 0 => Ok([outputs, inputs, height, width]),
-        _ => Err(unlike(name, shape)),
-    }
-}
-
-fn unlike(name: &str, shape: Option<Vec<usize>>) -> Error {
-    Error::Unsupported {
-        what: match shape {
-            Some(shape) => format!("tensor `{name}` of shape {shape:?}"),
-            None => format!("a checkpoint without `{name}`"),
-        },
-        reason: "no EfficientNet-Lite is like that".into(),
+        _ => Err(shapes::unlike(weights, name, MODEL)),
     }
 }
 

@@ -1,5 +1,5 @@
 use super::architecture::same_padding;
-use super::layers::{BlockLayers, Layers};
+use super::layers::{BlockLayers, Convolution, Layers};
 use crate::nn::Threads;
 use crate::nn::convolution::{
     After, Buffers, Depthwise, Layout, Part, Planes, Pointwise, Source, Stem, TILE_PANELS, Target, lanes,
@@ -119,9 +119,8 @@ impl Processor {
         let Step { source, depthwise, hidden, .. } = step;
         let (rows, width) = (depthwise.needs(part.rows.len()), depthwise.needs(hidden.columns));
         let panel_step = rows * width * hidden.lanes;
-        let before = (part.rows.start * depthwise.stride()).checked_sub(step.before[0]);
-        let above = step.before[0].saturating_sub(part.rows.start * depthwise.stride());
-        let first = before.unwrap_or(0);
+        let start = part.rows.start * depthwise.stride();
+        let (first, above) = (start.saturating_sub(step.before[0]), step.before[0].saturating_sub(start));
         let there = first..source.rows.min(first + rows - above);
         let planes = Planes { values: planes, rows: self.padded[0], columns: self.padded[1] };
         let padded = &mut padded[..panel_step * part.panels.len()];
@@ -129,14 +128,16 @@ impl Processor {
             step.frame(panel, width, above..above + there.len());
         }
         for row in there {
-            let start = ((row + above - first) * width + step.before[1]) * hidden.lanes;
-            let target = Target { values: &mut padded[start..], panel_step };
+            let at = ((row + above - first) * width + step.before[1]) * hidden.lanes;
+            let target = Target { values: &mut padded[at..], panel_step };
             match &step.expand {
                 None => self.stem.apply(part.panels.start, planes, row, source.columns, target),
                 Some(expand) => {
-                    let band = source.panel_step(&source.band_of(row));
-                    let from = &x[source.row_start(row)..];
-                    let from = Source { values: from, panel_step: band, places: source.columns };
+                    let from = Source {
+                        values: &x[source.row_start(row)..],
+                        panel_step: source.panel_step(&source.band_of(row)),
+                        places: source.columns,
+                    };
                     expand.apply(part.panels.start, from, target, After::Relu6);
                 }
             }
@@ -180,7 +181,7 @@ impl Step {
         let [rows, columns] = [source.rows, source.columns].map(|length| length.div_ceil(of.stride));
         let held = SOURCE_PLACES / depthwise.needs(columns);
         let band = (held.saturating_sub(of.side) / of.stride + 1) * columns;
-        let pointwise = |layer: &super::layers::Convolution| Pointwise::new(&layer.weight, &layer.bias);
+        let pointwise = |layer: &Convolution| Pointwise::new(&layer.weight, &layer.bias);
         Self {
             expand: block.expand.as_ref().map(pointwise),
             source,

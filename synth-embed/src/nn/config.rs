@@ -9,6 +9,10 @@ use super::load::Blocks;
 use super::{Activation, NormOrder, shapes};
 use crate::Precision;
 use crate::weights::Weights;
+use crate::whole_file;
+
+/// Longest file of settings or vocabulary; those of published models have at most a few megabytes.
+const MAX_BYTES: u64 = 64 << 20;
 
 /// The part of a `config.json` that describes a stack of blocks.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -78,13 +82,9 @@ pub(crate) fn beside<C: DeserializeOwned>(weights: &Path) -> Result<Option<C>> {
 /// # Errors
 /// As [`beside`].
 pub(crate) fn read<C: DeserializeOwned>(path: &Path) -> Result<Option<C>> {
-    let text = match std::fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => {
-            let path = path.display().to_string();
-            return Err(Error::Io { action: "reading", path, source });
-        }
-        Ok(text) => text,
+    let text = match whole_file::read(path, MAX_BYTES) {
+        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
+        text => text?,
     };
     serde_json::from_slice(&text)
         .map(Some)

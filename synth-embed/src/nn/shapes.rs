@@ -14,19 +14,19 @@ pub(crate) fn count_blocks(weights: &Weights<'_>, prefix: &str) -> usize {
 /// # Errors
 /// [`unlike`], if it is missing or none.
 pub(crate) fn matrix(weights: &Weights<'_>, name: &str, model: &str) -> Result<[usize; 2]> {
-    let shape = weights.shape(name);
-    match shape.as_deref() {
+    match weights.shape(name).as_deref() {
         Some([rows, columns]) if *rows > 0 && *columns > 0 => Ok([*rows, *columns]),
-        _ => Err(unlike(name, shape, model)),
+        _ => Err(unlike(weights, name, model)),
     }
 }
 
 /// The error for a tensor by which a checkpoint cannot be a `model`.
-pub(crate) fn unlike(name: &str, shape: Option<Vec<usize>>, model: &str) -> Error {
+pub(crate) fn unlike(weights: &Weights<'_>, name: &str, model: &str) -> Error {
+    let path = weights.path().display();
     Error::Unsupported {
-        what: match shape {
-            Some(shape) => format!("tensor `{name}` of shape {shape:?}"),
-            None => format!("a checkpoint without `{name}`"),
+        what: match weights.shape(name) {
+            Some(shape) => format!("tensor `{name}` of shape {shape:?} in `{path}`"),
+            None => format!("the checkpoint `{path}` without `{name}`"),
         },
         reason: format!("no {model} is like that"),
     }

@@ -1,5 +1,4 @@
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use image::DynamicImage;
 use ndarray::Array2;
@@ -12,7 +11,6 @@ use super::graph::{check_operators, choose_output, prune};
 use super::input::ImageInput;
 use super::network::Network;
 use crate::preprocess::{Preprocessing, PreprocessingParams};
-use crate::weights::error::{corrupt, io_error};
 
 /// The file that says how images are prepared.
 const DESCRIPTION: &str = "preprocessor_config.json";
@@ -232,15 +230,9 @@ impl Embedder<DynamicImage> for OnnxEmbedder {
 /// The preprocessing that is described beside a model, or above the folder `onnx` in which it lies.
 fn description(model: &Path) -> Result<Option<PreprocessingParams>> {
     let folder = model.parent().unwrap_or(Path::new(""));
-    let above = folder.file_name().is_some_and(|name| name == "onnx").then(|| folder.with_file_name(""));
-    let places: Vec<PathBuf> = [Some(folder.to_owned()), above].into_iter().flatten().collect();
-    for path in places.into_iter().map(|folder| folder.join(DESCRIPTION)) {
-        match std::fs::read_to_string(&path) {
-            Ok(json) => return PreprocessingParams::from_hugging_face(&json, &path).map(Some),
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) if error.kind() == ErrorKind::InvalidData => return Err(corrupt(&path, error)),
-            Err(error) => return Err(io_error("reading", &path)(error)),
-        }
+    let found = PreprocessingParams::described_in(folder)?;
+    if found.is_none() && folder.file_name().is_some_and(|name| name == "onnx") {
+        return PreprocessingParams::described_in(&folder.with_file_name(""));
     }
-    Ok(None)
+    Ok(found)
 }

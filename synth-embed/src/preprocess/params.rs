@@ -95,7 +95,7 @@ impl PreprocessingParams {
     /// # Errors
     /// [`Error::InvalidParam`] for a side outside 1 to 4096 px, a `crop` of `None` without an exact
     /// size (then images of different shapes would give different lengths), a number that is not
-    /// finite, a `scale` or `std` that is not positive.
+    /// finite or makes a level so, a `scale` or `std` that is not positive.
     pub fn build(self) -> Result<Preprocessing> {
         let [width, height] = self.output_px()?;
         match self.resize {
@@ -117,7 +117,12 @@ impl PreprocessingParams {
         if let Some(std) = self.std.iter().find(|&&std| !(std.is_finite() && std > 0.0)) {
             return Err(Error::invalid("std", "three finite numbers > 0", std));
         }
-        Ok(Preprocessing::new(self, [height as usize, width as usize]))
+        let built = Preprocessing::new(self, [height as usize, width as usize]);
+        if !built.is_finite() {
+            let expected = "such that every level becomes a finite number";
+            return Err(Error::invalid("scale, mean, std", expected, built.name()));
+        }
+        Ok(built)
     }
 
     /// Width and height that every image ends with.

@@ -86,6 +86,11 @@ impl Preprocessing {
         Self { params, output_px, values }
     }
 
+    /// Whether every level has a value.
+    pub(super) fn is_finite(&self) -> bool {
+        self.values.iter().flatten().all(|value| value.is_finite())
+    }
+
     /// The checked parameters.
     #[must_use]
     pub fn params(&self) -> &PreprocessingParams {

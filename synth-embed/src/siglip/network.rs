@@ -106,7 +106,7 @@ impl Architecture {
         let patches = weights.shape("image.patches.weight");
         let (dim, patch) = match patches.as_deref() {
             Some([dim, 3, patch, width]) if patch == width && *patch > 0 && *dim > 0 => (*dim, *patch),
-            _ => return Err(shapes::unlike("image.patches.weight", patches, MODEL)),
+            _ => return Err(shapes::unlike(weights, "image.patches.weight", MODEL)),
         };
         let [rows, _] = shapes::matrix(weights, "image.positions", MODEL)?;
         let grid = rows.isqrt();

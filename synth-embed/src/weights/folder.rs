@@ -8,6 +8,7 @@ use serde::Deserialize;
 use synth_core::{Error, Result};
 
 use super::error::{corrupt, io_error};
+use crate::whole_file;
 
 /// The names that training libraries use, best first.
 const USUAL: [&str; 4] = [
@@ -76,14 +77,7 @@ pub(super) fn is_index(path: &Path) -> bool {
 
 /// For each file of sharded weights the tensors that the index says it holds.
 pub(super) fn shards(index: &Path) -> Result<BTreeMap<PathBuf, Vec<String>>> {
-    let bytes = fs::metadata(index).map_err(io_error("reading", index))?.len();
-    if bytes > MAX_INDEX_BYTES {
-        return Err(corrupt(
-            index,
-            format!("an index of {bytes} bytes, more than the {MAX_INDEX_BYTES} allowed"),
-        ));
-    }
-    let text = fs::read(index).map_err(io_error("reading", index))?;
+    let text = whole_file::read(index, MAX_INDEX_BYTES)?;
     let Index { weight_map } = serde_json::from_slice(&text).map_err(|error| corrupt(index, error))?;
     let folder = index.parent().unwrap_or(Path::new(""));
     let mut shards: BTreeMap<PathBuf, Vec<String>> = BTreeMap::new();

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::fmt;
+use std::path::Path;
 
 use ndarray::{ArrayD, Axis, IxDyn, Slice, concatenate};
 use synth_core::{Error, Result};
@@ -133,6 +134,12 @@ pub struct Weights<'a> {
 }
 
 impl Weights<'_> {
+    /// The file or index of the checkpoint.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.loader.checkpoint.path()
+    }
+
     /// Whether the checkpoint has the tensor; asking does not count as reading it.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {

@@ -1,6 +1,6 @@
 //! Tensors as ranges of bytes of an open file, read one at a time.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -36,14 +36,15 @@ pub(super) struct WeightsFile {
 
 impl WeightsFile {
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(io_error("reading", path))?;
-        let metadata = file.metadata().map_err(io_error("reading", path))?;
-        if !metadata.is_file() {
+        // Before it is opened, which waits where a pipe has no writer.
+        if !fs::metadata(path).map_err(io_error("reading", path))?.is_file() {
             return Err(corrupt(
                 path,
                 "not a regular file; give a file of weights, or a folder that holds one",
             ));
         }
+        let file = File::open(path).map_err(io_error("reading", path))?;
+        let metadata = file.metadata().map_err(io_error("reading", path))?;
         Ok(Self { path: path.to_owned(), file: Mutex::new(file), bytes: metadata.len() })
     }
 

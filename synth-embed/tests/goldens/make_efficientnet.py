@@ -9,9 +9,8 @@ models, and other widths and depths; the head is not 1280 wide but 256. `model.s
 the published checkpoints.
 
 io.safetensors: `pixels_u8` [1, 51, 46, 3], whose sides are halved to 26 x 23, 13 x 12, 7 x 6, 4 x 3 and 2 x 2,
-so that TensorFlow's SAME padding is now even and now uneven; the network gets `(pixels - 127) / 128`. Of the
-outputs
-`features` are [1, 256] (after the head's norm and ReLU6, averaged over the places), `logits` [1, 7].
+so that TensorFlow's SAME padding is now even and now uneven; the network gets `(pixels - 127) / 128`. Outputs:
+`features` [1, 256] (after the head's norm and ReLU6, averaged over the places), `logits` [1, 7].
 """
 from pathlib import Path
 

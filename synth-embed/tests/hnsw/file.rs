@@ -167,6 +167,36 @@ fn a_flipped_bit_is_an_error() {
     }
 }
 
+/// Removing brings all rows into memory, but does not make them good.
+#[test]
+fn damage_shows_after_rows_were_removed_too() {
+    let ((directory, path), bytes) = (place(), small(Metric::Euclidean));
+    let (damaged, nan) = (HEADER_LEN + 4 * 3 * 8, f32::NAN.to_le_bytes());
+    for altered in [nan, 7.5_f32.to_le_bytes()] {
+        let mut bytes = bytes.clone();
+        bytes[damaged..damaged + 4].copy_from_slice(&altered);
+        fs::write(&path, &bytes).expect("writable");
+        let mut index = Hnsw::open(&path).expect("rows are not read");
+        for id in &ids(4) {
+            assert!(index.remove(id));
+        }
+        let found = index.search(normal((2, 3), 33).view(), 8, &everything);
+        assert_eq!(is_corrupt(&found), altered == nan, "{found:?}");
+        let error = index.verify().expect_err("damaged").to_string();
+        assert!(error.contains("rows.hnsw") && error.contains("not the one that was added"), "{error}");
+        let again = directory.path().join("again.hnsw");
+        let error = index.save(&again).expect_err("damaged").to_string();
+        assert!(error.contains("rows.hnsw"), "{error}");
+        assert!(!again.exists());
+    }
+    // Where the damaged row is itself removed, what is left is good.
+    let mut index = Hnsw::open(&path).expect("rows are not read");
+    for id in ["row_000008", "row_000000", "row_000001", "row_000002"] {
+        assert!(index.remove(id));
+    }
+    index.verify().expect("whole");
+}
+
 #[test]
 fn a_file_cut_short_or_too_long_is_an_error() {
     let ((_directory, path), bytes) = (place(), small(Metric::Cosine));

@@ -86,6 +86,22 @@ fn everything_can_be_removed_and_come_again() {
     assert!(found.iter().zip(&names).all(|(found, name)| found[0].id == *name && found[0].distance == 0.0));
 }
 
+/// Forty thousand copies share a node; none of them is looked for among all.
+#[test]
+fn copies_are_removed_one_by_one_in_any_order() {
+    let (names, mut index) = (ids(40_000), HnswParams::default().build(2).expect("valid"));
+    index.add(&names, ndarray::Array2::ones((40_000, 2)).view()).expect("valid");
+    let left = |index: &Hnsw| {
+        let found = index.search(ndarray::array![[1.0, 1.0]].view(), 3, &everything).expect("valid");
+        found[0].iter().map(|near| near.id.clone()).collect::<Vec<_>>()
+    };
+    for i in 0..39_998 {
+        assert!(index.remove(&names[i * 7 % 40_000]), "{i}");
+    }
+    assert_eq!(left(&index), ["row_039986", "row_039993"]);
+    assert_eq!(index.len(), 2);
+}
+
 #[test]
 fn an_id_may_come_again_with_another_row() {
     let mut index = built(HnswParams::default(), normal((300, 8), 21).view());

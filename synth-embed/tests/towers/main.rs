@@ -3,5 +3,6 @@
 
 mod bert;
 mod clip;
+mod misshapen;
 mod reference;
 mod siglip;

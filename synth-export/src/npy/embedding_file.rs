@@ -97,6 +97,10 @@ impl EmbeddingFile {
         }
         let bytes = fs::read(path).map_err(io_error("reading", path))?;
         let matrix = parse_npy_f32(path, &bytes)?;
+        // Any number of such rows fits into the header alone.
+        if matrix.ncols() == 0 && matrix.nrows() > 0 {
+            return Err(corrupt(path, format!("its {} rows have no numbers", matrix.nrows())));
+        }
         if let Some(((row, column), _)) = matrix.indexed_iter().find(|(_, value)| !value.is_finite()) {
             let (what, at) = (format!("`{}`", path.display()), format!("row {row}, column {column}"));
             return Err(Error::NonFinite { what, at });

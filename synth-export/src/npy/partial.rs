@@ -156,6 +156,29 @@ impl EmbeddingJob {
         remove_locked(&self.partial, self.lock)
     }
 
+    /// Ends the job without a matrix. The partial folder stays where a chunk in it has rows, so that another
+    /// job can go on, and else is removed.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn leave(self) -> Result<()> {
+        if self.has_rows()? { Ok(()) } else { remove_locked(&self.partial, self.lock) }
+    }
+
+    fn has_rows(&self) -> Result<bool> {
+        for entry in fs::read_dir(&self.partial).map_err(io_error("reading", &self.partial))? {
+            let path = entry.map_err(io_error("reading", &self.partial))?.path();
+            if path.extension().is_some_and(|extension| extension == "json") {
+                let record = fs::read(&path).map_err(io_error("reading", &path))?;
+                // A torn one does not count, as in `has_chunk`.
+                if serde_json::from_slice(&record).is_ok_and(|record: ChunkRecord| !record.rows.is_empty()) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
     fn read_chunk(&self, number: usize) -> Result<(Vec<EmbeddedRow>, Array2<f32>)> {
         let (matrix_path, record_path) = self.chunk_paths(number);
         let record = fs::read(&record_path).map_err(io_error("reading", &record_path))?;

@@ -10,7 +10,7 @@
 //! The file's key-value metadata holds `synth.embedder`, the identity as JSON (`name`, `weights`,
 //! `preprocessing`), and `synth.content`, the number and length of the rows and a hash of them. Tools
 //! that filter rows keep the metadata, so the latter counts only in a file that names this crate as its
-//! writer.
+//! writer. Tools that join tables keep the identity of the first.
 //!
 //! The same rows give the same bytes: row groups of 8,192 rows, plain encoding, no compression (float32
 //! embeddings hardly shrink), no time, a fixed name of the writer.

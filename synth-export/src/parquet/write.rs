@@ -41,10 +41,15 @@ impl ParquetWriter {
         identity: Option<&EmbedderId>,
         has_hashes: bool,
     ) -> Result<Self> {
-        let schema = Arc::new(schema(dim, has_hashes)?);
+        let identity = identity.map(serde_json::to_string).transpose().map_err(failed)?.unwrap_or_default();
+        let mut schema = schema(dim, has_hashes)?;
+        if !identity.is_empty() {
+            // Arrow's tools keep what is in the schema where they copy or filter a table.
+            schema = schema.with_metadata([(IDENTITY_KEY, identity.as_str())]);
+        }
+        let schema = Arc::new(schema);
         let file = AtomicFile::create(target)?;
         let writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties())).map_err(failed)?;
-        let identity = identity.map(serde_json::to_string).transpose().map_err(failed)?.unwrap_or_default();
         let (hash, rows, values) = (blake3::Hasher::new(), Vec::new(), Vec::new());
         Ok(Self { file, writer, schema, identity, dim, written_rows: 0, hash, rows, values })
     }

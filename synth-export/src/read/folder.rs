@@ -1,5 +1,5 @@
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -67,7 +67,7 @@ pub struct BadFile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BadFileKind {
-    /// A link whose target does not exist.
+    /// A link that leads nowhere.
     BrokenLink,
     /// The system does not give its bytes.
     Unreadable(io::ErrorKind),
@@ -163,14 +163,15 @@ impl ImageFolder {
     /// The bytes of one image file and their BLAKE3, without decoding.
     ///
     /// # Errors
-    /// What is wrong with the file. An index out of range is [`BadFile`] with an empty path.
+    /// What is wrong with the file, which must be a regular one and no longer than the limits allow. An index
+    /// out of range is [`BadFile`] with an empty path.
     pub fn read_bytes(&self, index: usize) -> Result<(Vec<u8>, String), BadFile> {
         let Some(file) = self.files.get(index) else {
             let reason = format!("no image {index}, the folder has {}", self.files.len());
             return Err(BadFile { path: String::new(), reason, kind: BadFileKind::NotAnImage });
         };
         let place = join(&self.root, &file.path);
-        let bytes = fs::read(&place).map_err(|error| unreadable(&place, &file.path, &error))?;
+        let bytes = read(&place, self.limits.max_file_bytes).map_err(|fault| fault.of(&place, &file.path))?;
         let hash = blake3::hash(&bytes).to_hex().to_string();
         Ok((bytes, hash))
     }
@@ -230,15 +231,59 @@ impl BadFile {
     }
 }
 
-fn unreadable(place: &Path, path: &str, error: &io::Error) -> BadFile {
-    let is_link = fs::symlink_metadata(place).is_ok_and(|found| found.is_symlink());
-    let path = path.to_owned();
+/// Why a file gives no bytes.
+enum Fault {
+    Io(io::Error),
+    NotRegular,
+    TooLong { bytes: u64, most: u64 },
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// The bytes of a regular file: a device or pipe might never end.
+fn read(place: &Path, most: u64) -> Result<Vec<u8>, Fault> {
+    // Before it is opened, which waits where a pipe has no writer.
+    let found = fs::metadata(place)?;
+    if !found.is_file() {
+        return Err(Fault::NotRegular);
+    }
+    let too_long = |bytes| Fault::TooLong { bytes, most };
+    if found.len() > most {
+        return Err(too_long(found.len()));
+    }
+    let mut bytes = Vec::with_capacity(found.len() as usize);
+    // It may have grown since.
+    File::open(place)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most { Err(too_long(bytes.len() as u64)) } else { Ok(bytes) }
+}
+
+impl Fault {
+    fn of(self, place: &Path, path: &str) -> BadFile {
+        let (kind, reason) = match self {
+            Self::NotRegular => (BadFileKind::NotAnImage, "not a regular file".to_owned()),
+            Self::TooLong { bytes, most } => {
+                (BadFileKind::NotAnImage, format!("{bytes} bytes, more than the {most} that a file may have"))
+            }
+            Self::Io(error) => match broken_link(place, &error) {
+                Some(reason) => (BadFileKind::BrokenLink, reason),
+                None => (BadFileKind::Unreadable(error.kind()), error.to_string()),
+            },
+        };
+        BadFile { path: path.to_owned(), reason, kind }
+    }
+}
+
+/// What to say of a link that leads nowhere: to nothing, or round in a circle.
+fn broken_link(place: &Path, error: &io::Error) -> Option<String> {
+    let target = fs::read_link(place).ok()?;
+    let target = target.display();
     match error.kind() {
-        io::ErrorKind::NotFound if is_link => {
-            let target = fs::read_link(place).map(|target| target.display().to_string()).unwrap_or_default();
-            let reason = format!("a link to `{target}`, which does not exist");
-            BadFile { path, reason, kind: BadFileKind::BrokenLink }
-        }
-        kind => BadFile { path, reason: error.to_string(), kind: BadFileKind::Unreadable(kind) },
+        io::ErrorKind::PermissionDenied => None,
+        io::ErrorKind::NotFound => Some(format!("a link to `{target}`, which does not exist")),
+        _ => fs::metadata(place).err().map(|error| format!("a link to `{target}`: {error}")),
     }
 }

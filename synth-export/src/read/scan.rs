@@ -6,8 +6,8 @@ use synth_core::{Error, Result};
 use super::{BadFile, BadFileKind};
 use crate::error::io_error;
 
-/// File name endings that count as images, in any case.
-const EXTENSIONS: [&str; 7] = ["png", "jpg", "jpeg", "tif", "tiff", "bmp", "webp"];
+/// Endings of the names of files that count as images, in any case.
+pub const IMAGE_EXTENSIONS: [&str; 7] = ["png", "jpg", "jpeg", "tif", "tiff", "bmp", "webp"];
 
 /// The images below a folder, and the names that cannot be used.
 #[derive(Debug, Default)]
@@ -77,7 +77,7 @@ fn visit(
 
 fn is_image(name: &str) -> bool {
     let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
-    extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
+    extension.is_some_and(|extension| IMAGE_EXTENSIONS.contains(&extension.as_str()))
 }
 
 #[cfg(test)]

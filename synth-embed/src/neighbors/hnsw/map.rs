@@ -1,14 +1,9 @@
 //! The one place where a file is mapped into memory.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use memmap2::Mmap;
-use ndarray::ArrayView2;
-use synth_core::{Error, Result};
-
-use crate::Metric;
 
 /// Maps a whole file for reading.
 #[expect(unsafe_code, reason = "the system maps a file without a promise that it stays as it is")]
@@ -32,19 +27,16 @@ pub(super) struct MappedRows {
     start: usize,
     /// Number of float32 values.
     len: usize,
-    /// BLAKE3 of their bytes as they were saved.
-    hash: [u8; 32],
-    path: PathBuf,
 }
 
 impl MappedRows {
     /// `len` little-endian float32 from byte `start` on; `None` if they do not lie in the map, the start
     /// is not a multiple of 4, or this machine is big-endian.
-    pub(super) fn new(map: Mmap, (start, len): (usize, usize), hash: [u8; 32], path: &Path) -> Option<Self> {
+    pub(super) fn new(map: Mmap, (start, len): (usize, usize)) -> Option<Self> {
         let end = len.checked_mul(4)?.checked_add(start)?;
         let values = bytemuck::try_cast_slice::<u8, f32>(map.get(start..end)?);
         let usable = values.is_ok() && cfg!(target_endian = "little");
-        usable.then(|| Self { map: Arc::new(map), start, len, hash, path: path.to_owned() })
+        usable.then(|| Self { map: Arc::new(map), start, len })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -55,22 +47,5 @@ impl MappedRows {
     pub(super) fn values(&self, at: usize, len: usize) -> &[f32] {
         let start = self.start + 4 * at;
         bytemuck::cast_slice(&self.map[start..start + 4 * len])
-    }
-
-    /// Whether the bytes are those that were saved; reads them all.
-    pub(super) fn is_as_saved(&self) -> bool {
-        *blake3::hash(&self.map[self.start..self.start + 4 * self.len]).as_bytes() == self.hash
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Whether rows read from the map are rows at all: they were not checked when it was made.
-    pub(super) fn check(&self, metric: Metric, rows: ArrayView2<'_, f32>) -> Result<()> {
-        metric.check("rows of the index", rows, rows.ncols()).map_err(|error| Error::Corrupt {
-            path: self.path.display().to_string(),
-            problem: format!("{error}; build the index again or restore a copy"),
-        })
     }
 }

@@ -1,6 +1,6 @@
 //! The ids of the nodes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Ids by node and nodes by id. Copies of one row share a node, so a node has any number of ids;
@@ -11,7 +11,7 @@ pub(super) struct Names {
     /// An id of each node.
     first: Vec<Option<Arc<str>>>,
     /// The others, of the few that have more.
-    more: BTreeMap<u32, Vec<Arc<str>>>,
+    more: BTreeMap<u32, BTreeSet<Arc<str>>>,
     dead: usize,
 }
 
@@ -30,7 +30,7 @@ impl Names {
             *first = Some(id);
             self.dead -= 1;
         } else {
-            self.more.entry(node).or_default().push(id);
+            self.more.entry(node).or_default().insert(id);
         }
     }
 
@@ -39,15 +39,17 @@ impl Names {
         let Some(node) = self.nodes.remove(id) else {
             return false;
         };
-        let mut rest: Vec<_> = self.more.remove(&node).into_iter().flatten().collect();
-        rest.retain(|other| **other != *id);
         let first = &mut self.first[node as usize];
-        if first.as_deref() == Some(id) {
-            *first = rest.pop();
+        let is_first = first.as_deref() == Some(id);
+        let mut rest = self.more.get_mut(&node);
+        if is_first {
+            *first = rest.as_mut().and_then(|rest| rest.pop_first());
             self.dead += usize::from(first.is_none());
+        } else if let Some(rest) = &mut rest {
+            rest.remove(id);
         }
-        if !rest.is_empty() {
-            self.more.insert(node, rest);
+        if rest.is_some_and(|rest| rest.is_empty()) {
+            self.more.remove(&node);
         }
         true
     }

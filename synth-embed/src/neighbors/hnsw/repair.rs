@@ -19,7 +19,8 @@ impl Hnsw {
     ///
     /// A live node that had dead neighbours chooses its links anew among its live ones and the live
     /// ones that lie behind the dead ones (algorithm 4 of Singh et al. 2021, with the selection of
-    /// this graph); a node that cannot be reached afterwards is linked in like a new one.
+    /// this graph); a node that cannot be reached afterwards, or from which no way leads on, is linked in
+    /// like a new one.
     pub(super) fn repair_when_due(&mut self) {
         if self.names.dead() * DEAD_SHARE <= self.graph.len() {
             return;
@@ -34,8 +35,8 @@ impl Hnsw {
         self.vectors.keep(&live);
         self.twins = self.twins.renumbered(&live);
         self.names = self.names.renumbered(&live);
-        let lost = unreachable(&self.graph);
-        self.link(&lost);
+        let cut_off = cut_off(&self.graph);
+        self.link(&cut_off);
     }
 
     /// Links of a live node to live nodes only.
@@ -84,13 +85,37 @@ fn renumbered(graph: &Graph, live: &[u32], links: &[Vec<Vec<u32>>]) -> Graph {
     renumbered
 }
 
-/// Nodes to which no way leads from the entry on the lowest layer.
-fn unreachable(graph: &Graph) -> Vec<u32> {
+/// Nodes to which no way leads from the entry on the lowest layer, or from which none leads on: a search
+/// that comes down there would end.
+fn cut_off(graph: &Graph) -> Vec<u32> {
     let mut seen = Visited::default();
     seen.clear(graph.len());
     let mut open: Vec<u32> = graph.entry().into_iter().filter(|&entry| seen.insert(entry)).collect();
     while let Some(node) = open.pop() {
         open.extend(graph.links(0, node).iter().filter(|&&link| seen.insert(link)));
     }
-    (0..graph.len() as u32).filter(|&node| !seen.contains(node)).collect()
+    let is_end = |node| graph.len() > 1 && graph.links(0, node).is_empty();
+    (0..graph.len() as u32).filter(|&node| !seen.contains(node) || is_end(node)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 0 ↔ 1 → 2 and 3 → 0: nothing leads on from 2 or to 3.
+    #[test]
+    fn ends_and_unreachable_nodes_are_cut_off() {
+        let mut graph = Graph::new(2);
+        assert_eq!([0; 4].map(|level| graph.push(level)), [0, 1, 2, 3]);
+        graph.set_entry(Some(0));
+        assert_eq!(cut_off(&graph), [0, 1, 2, 3]);
+        for (node, links) in [(0, &[1][..]), (1, &[0, 2]), (3, &[0])] {
+            graph.set_links(0, node, links);
+        }
+        assert_eq!(cut_off(&graph), [2, 3]);
+        let mut alone = Graph::new(2);
+        let node = alone.push(0);
+        alone.set_entry(Some(node));
+        assert_eq!(cut_off(&alone), [0; 0]);
+    }
 }

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
-use synth_core::{Neighbor, Result};
+use synth_core::{Error, Neighbor, Result};
 
 use super::Hnsw;
 use super::vectors::{Probe, canonical};
@@ -121,8 +121,11 @@ impl Hnsw {
         let values = nodes.iter().flat_map(|&node| self.vectors.row(node)).copied().collect();
         let rows = Array2::from_shape_vec((nodes.len(), self.dim()), values)
             .expect("invariant: every node has a row of the index's length");
-        if let Some(mapped) = self.vectors.mapped() {
-            mapped.check(self.params.metric, rows.view())?;
+        if let Some(origin) = self.vectors.origin() {
+            self.params.metric.check("rows of the index", rows.view(), self.dim()).map_err(|error| {
+                let problem = format!("{error}; build the index again or restore a copy");
+                Error::Corrupt { path: origin.display().to_string(), problem }
+            })?;
         }
         let found = self.params.metric.nearest(queries, rows.view(), k)?;
         let by_node = |(at, distance): (usize, f64)| (nodes[at], distance);

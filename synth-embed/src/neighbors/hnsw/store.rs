@@ -34,27 +34,13 @@ impl Hnsw {
     /// not get a new checksum.
     pub fn save(&self, path: &Path) -> Result<()> {
         let temporary = temporary_of(path)?;
-        if let Some(node) = self.altered_row() {
-            let from = self.vectors.mapped().map_or(path, MappedRows::path);
-            return Err(corrupt(
-                from,
-                &Problem::Node { node, what: "its row is not the one that was added" },
-            ));
-        }
+        self.verify()?;
         let written = self.write(&temporary).and_then(|()| fs::rename(&temporary, path));
         if written.is_err() {
             // Nothing more can be done about it than to say why the write failed.
             drop(fs::remove_file(&temporary));
         }
         written.and_then(|()| sync_parent(path)).map_err(io_error("writing", path))
-    }
-
-    /// The node whose row is not the one that was added: the file that it was opened from is damaged.
-    fn altered_row(&self) -> Option<usize> {
-        let hashes = self.twins.hashes();
-        (0..hashes.len())
-            .into_par_iter()
-            .find_first(|&node| hash_of(self.vectors.row(node as u32)) != hashes[node])
     }
 
     fn write(&self, path: &Path) -> io::Result<()> {
@@ -124,7 +110,7 @@ impl Hnsw {
     ///
     /// Searches give the answers of the loaded index. Rows that are added stay in memory; removing
     /// more than one in five brings all into memory. Rows that may be damaged are compared with their
-    /// checksum by [`verify`](Self::verify). Another program that writes into the file or cuts it short
+    /// checksums by [`verify`](Self::verify), then too. Another program that writes into the file or cuts it short
     /// while it is open can make distances wrong or end the process with a bus error. [`save`](Self::save)
     /// does neither: it puts a new file in its place, and this index keeps the old one.
     ///
@@ -142,21 +128,27 @@ impl Hnsw {
         let graph = map.get(graph_start..graph_start + header.graph_len).map(<[u8]>::to_vec);
         let graph = graph.ok_or_else(|| corrupt(path, &Problem::Short("file")))?;
         let skeleton = read_graph(&graph, &header, path)?;
-        let rows = MappedRows::new(map, (HEADER_LEN, header.values()), header.rows_hash, path);
+        let rows = MappedRows::new(map, (HEADER_LEN, header.values()));
         let rows = rows.ok_or_else(|| corrupt(path, &Problem::Short("file")))?;
         let (metric, dim) = (skeleton.params.metric, header.dim);
-        Ok(skeleton.with(dim, |norms| Vectors::opened(metric, dim, rows, norms)))
+        Ok(skeleton.with(dim, |norms| Vectors::opened(metric, dim, (rows, path), norms)))
     }
 
-    /// Reads the rows of an [opened](Self::open) file once and compares them with their checksum; an index
-    /// in memory is what it is.
+    /// Reads all rows of an [opened](Self::open) index once and compares each with its checksum; one that
+    /// was built or loaded is what it is.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if they are not what was saved.
+    /// [`Error::Corrupt`] naming the file that was opened if a row is not the one that was added.
     pub fn verify(&self) -> Result<()> {
-        match self.vectors.mapped() {
-            Some(rows) if !rows.is_as_saved() => Err(corrupt(rows.path(), &Problem::Checksum("rows"))),
-            _ => Ok(()),
+        let Some(origin) = self.vectors.origin() else { return Ok(()) };
+        let hashes = self.twins.hashes();
+        let is_altered = |&node: &usize| hash_of(self.vectors.row(node as u32)) != hashes[node];
+        match (0..hashes.len()).into_par_iter().find_first(is_altered) {
+            None => Ok(()),
+            Some(node) => {
+                let what = "its row is not the one that was added";
+                Err(corrupt(origin, &Problem::Node { node, what }))
+            }
         }
     }
 }

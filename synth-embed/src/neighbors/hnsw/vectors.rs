@@ -1,6 +1,7 @@
 //! The rows and their distances in the graph.
 
 use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 
 use pulp::Arch;
 
@@ -15,6 +16,8 @@ pub(super) struct Vectors {
     metric: Metric,
     dim: usize,
     mapped: Option<MappedRows>,
+    /// The file that rows came from without being checked, whether they are mapped still or not.
+    origin: Option<PathBuf>,
     /// Number of rows in `mapped`.
     mapped_rows: usize,
     owned: Vec<f32>,
@@ -43,13 +46,15 @@ impl Vectors {
 
     /// Rows read from a file, in [`canonical`] form.
     pub(super) fn loaded(metric: Metric, dim: usize, owned: Vec<f32>, inverse_norms: Vec<f32>) -> Self {
-        Self { arch: Arch::new(), metric, dim, mapped: None, mapped_rows: 0, owned, inverse_norms }
+        let (arch, mapped, origin) = (Arch::new(), None, None);
+        Self { arch, metric, dim, mapped, origin, mapped_rows: 0, owned, inverse_norms }
     }
 
     /// Rows that stay in their file.
-    pub(super) fn opened(metric: Metric, dim: usize, mapped: MappedRows, inverse_norms: Vec<f32>) -> Self {
-        let mapped_rows = mapped.len() / dim;
-        Self { mapped: Some(mapped), mapped_rows, ..Self::loaded(metric, dim, Vec::new(), inverse_norms) }
+    pub(super) fn opened(metric: Metric, dim: usize, mapped: (MappedRows, &Path), norms: Vec<f32>) -> Self {
+        let (mapped, origin) = mapped;
+        let (mapped_rows, origin) = (mapped.len() / dim, Some(origin.to_owned()));
+        Self { mapped: Some(mapped), origin, mapped_rows, ..Self::loaded(metric, dim, Vec::new(), norms) }
     }
 
     /// Adds a row in [`canonical`] form.
@@ -71,8 +76,9 @@ impl Vectors {
         }
     }
 
-    pub(super) fn mapped(&self) -> Option<&MappedRows> {
-        self.mapped.as_ref()
+    /// The file by which rows may be damaged: they were taken from it without being checked.
+    pub(super) fn origin(&self) -> Option<&Path> {
+        self.origin.as_deref()
     }
 
     pub(super) fn inverse_norms(&self) -> &[f32] {
