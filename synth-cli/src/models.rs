@@ -6,7 +6,7 @@ use image::DynamicImage;
 use ndarray::Array2;
 use synth_core::{Embedder, Error, Result};
 use synth_embed::models::{Embeds, Model};
-use synth_embed::{Family, Features, FeaturesParams, Precision};
+use synth_embed::{Family, Features, FeaturesParams};
 use synth_export::LoadedImage;
 use synth_optimize::calibrate::FeatureBlock;
 
@@ -123,6 +123,7 @@ fn onnx(_output: Option<&str>, _path: &Path) -> Result<Box<ImageEmbedder>> {
 
 #[cfg(any(feature = "flex", feature = "wgpu", feature = "cuda"))]
 fn load(family: Family, name: &str, weights: &Path, context: &Context) -> Result<Chosen> {
+    use synth_embed::Precision;
     use synth_embed::clip::ClipParams;
     use synth_embed::dinov2::Dinov2Params;
     use synth_embed::efficientnet::EfficientNetLiteParams;

@@ -2,7 +2,7 @@
 //! on, the good ones are embedded beside them, and no claim costs memory.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -188,8 +188,7 @@ fn a_neural_embedder_leaves_out_the_same_files() {
     for (name, bytes, _) in faults() {
         place.write(&format!("photos/{name}"), bytes);
     }
-    let weights: PathBuf =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../synth-embed/tests/goldens/models/dinov2");
+    let weights = Path::new(env!("CARGO_MANIFEST_DIR")).join("../synth-embed/tests/goldens/models/dinov2");
     let weights = weights.to_str().expect("unicode");
     let model = ["--model", "dinov2", "--weights", weights, "--device", "flex"];
     let embed = [&["embed", "photos", "--out", "e.npy"], &model[..]].concat();

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::bombs::{Entry, deflated_zeros, zip};
+use crate::bombs::deflated_zeros;
 use crate::support::{Ended, Place};
 
 /// Virtual memory that the program may take, KiB: a few times what it needs for the small model.
@@ -51,6 +51,37 @@ fn with_header(change: impl Fn(&mut Value)) -> Vec<u8> {
     change(&mut header);
     let header = serde_json::to_vec(&header).expect("JSON");
     [&(header.len() as u64).to_le_bytes()[..], &header, data].concat()
+}
+
+/// An entry of a zip file: its name, how it is compressed, its bytes, and how many it claims to unpack to.
+struct Entry<'a> {
+    name: &'a str,
+    deflated: bool,
+    bytes: &'a [u8],
+    claim: u32,
+}
+
+/// A zip file as PyTorch's are, of one entry.
+fn zip(entry: &Entry<'_>) -> Vec<u8> {
+    let Entry { name, deflated, bytes, claim } = *entry;
+    let method = if deflated { 8_u16 } else { 0 };
+    let packed = if deflated { bytes.len() as u32 } else { claim };
+    let common = [
+        &0_u16.to_le_bytes()[..],
+        &method.to_le_bytes(),
+        &[0; 4],
+        &crc32fast::hash(bytes).to_le_bytes(),
+        &packed.to_le_bytes(),
+        &claim.to_le_bytes(),
+        &(name.len() as u16).to_le_bytes(),
+        &[0; 2],
+    ]
+    .concat();
+    let local = [b"PK\x03\x04\x14\0", &common[..], name.as_bytes(), bytes].concat();
+    let central = [b"PK\x01\x02\x14\0\x14\0", &common[..], &[0; 14], name.as_bytes()].concat();
+    let (size, start) = ((central.len() as u32).to_le_bytes(), (local.len() as u32).to_le_bytes());
+    let end = [b"PK\x05\x06\0\0\0\0\x01\0\x01\0", &size[..], &start, &[0; 2]].concat();
+    [local, central, end].concat()
 }
 
 #[test]

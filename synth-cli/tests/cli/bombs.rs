@@ -1,4 +1,4 @@
-//! Small files that claim much: images, and archives of weights.
+//! Small images that claim much.
 
 use std::io::Write;
 
@@ -77,35 +77,4 @@ pub fn jpeg_claiming(jpeg: &[u8], side: u16) -> Vec<u8> {
     let start = jpeg.windows(2).position(|marker| marker == b"\xff\xc0").expect("a baseline JPEG");
     let side = side.to_be_bytes();
     [&jpeg[..start + 5], &side, &side, &jpeg[start + 9..]].concat()
-}
-
-/// An entry of a zip file: its name, how it is compressed, its bytes, and how many it claims to unpack to.
-pub struct Entry<'a> {
-    pub name: &'a str,
-    pub deflated: bool,
-    pub bytes: &'a [u8],
-    pub claim: u32,
-}
-
-/// A zip file as PyTorch's are, of one entry.
-pub fn zip(entry: &Entry<'_>) -> Vec<u8> {
-    let Entry { name, deflated, bytes, claim } = *entry;
-    let method = if deflated { 8_u16 } else { 0 };
-    let packed = if deflated { bytes.len() as u32 } else { claim };
-    let common = [
-        &0_u16.to_le_bytes()[..],
-        &method.to_le_bytes(),
-        &[0; 4],
-        &crc32fast::hash(bytes).to_le_bytes(),
-        &packed.to_le_bytes(),
-        &claim.to_le_bytes(),
-        &(name.len() as u16).to_le_bytes(),
-        &[0; 2],
-    ]
-    .concat();
-    let local = [b"PK\x03\x04\x14\0", &common[..], name.as_bytes(), bytes].concat();
-    let central = [b"PK\x01\x02\x14\0\x14\0", &common[..], &[0; 14], name.as_bytes()].concat();
-    let (size, start) = ((central.len() as u32).to_le_bytes(), (local.len() as u32).to_le_bytes());
-    let end = [b"PK\x05\x06\0\0\0\0\x01\0\x01\0", &size[..], &start, &[0; 2]].concat();
-    [local, central, end].concat()
 }
