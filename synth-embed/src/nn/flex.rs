@@ -22,11 +22,8 @@ pub(super) fn linear(
     let (x, weight, bias) = (dense(x), dense(layer.weight.clone()), dense(layer.bias.clone()));
     let mut y = vec![0.0; batch * rows * outputs];
     for (x, y) in items(values(&x), batch).zip(y.chunks_mut(rows * outputs)) {
-        y.chunks_mut(outputs).for_each(|row| row.copy_from_slice(values(&bias)));
-        cpu::multiply_add(x, values(&weight), y, rows, threads);
-        if let Some(activation) = activation {
-            cpu::activate(activation, y, threads);
-        }
+        cpu::multiply(x, values(&weight), y, rows, cpu::Into::Replace, threads);
+        cpu::add_bias(y, values(&bias), activation, threads);
     }
     tensor(y, [batch, rows, outputs])
 }
@@ -37,8 +34,8 @@ pub(super) fn linear_add(residual: Tensor<3>, x: Tensor<3>, layer: &Linear, thre
     let mut y = dense(residual);
     let sums: &mut [f32] = y.storage_mut();
     for (x, sums) in items(values(&x), batch).zip(sums.chunks_mut(rows * outputs)) {
-        cpu::add_to_rows(sums, values(&bias));
-        cpu::multiply_add(x, values(&weight), sums, rows, threads);
+        cpu::add_bias(sums, values(&bias), None, threads);
+        cpu::multiply(x, values(&weight), sums, rows, cpu::Into::Add, threads);
     }
     Tensor::from_primitive::<Flex>(y)
 }

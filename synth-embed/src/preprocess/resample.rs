@@ -93,6 +93,9 @@ pub(super) fn resample(
     [width, height]: [usize; 2],
     [columns, rows]: [Range<usize>; 2],
 ) -> Planes {
+    if [image.width, image.height] == [width, height] {
+        return cut_out(image, [columns, rows]);
+    }
     let (count, kept) = (image.planes, columns.len());
     let rows_first = rows_come_first([image.width, image.height], [width, height]);
     let down = Taps::new(filter, image.height, height, rows);
@@ -111,6 +114,16 @@ pub(super) fn resample(
         resample_rows(count, &across, 0..down.starts.len(), |y, out| low.copy_row(y, out))
     };
     Planes { count, width: kept, levels }
+}
+
+/// What is kept of an image that has its size already: as the sums would give it, with one weight of 1.
+fn cut_out(image: Levels<'_>, [columns, rows]: [Range<usize>; 2]) -> Planes {
+    let (count, width) = (image.planes, columns.len());
+    let mut levels = vec![0; rows.len() * count * width];
+    for (y, out) in rows.zip(levels.chunks_exact_mut(count * width)) {
+        image.read_row::<u8>(y, columns.clone(), out);
+    }
+    Planes { count, width, levels }
 }
 
 /// Pillow's rule since version 13, of sizes from and to.

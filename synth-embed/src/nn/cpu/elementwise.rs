@@ -4,26 +4,36 @@ use rayon::prelude::*;
 
 use super::super::{Activation, Threads};
 
-/// Values that one thread takes at a time, when several share a loop.
+/// Values that are taken at a time, by one of several threads or so that they stay in its cache.
 const CHUNK: usize = 1 << 14;
 
-/// The activation of every value, in place.
-pub(in crate::nn) fn activate(activation: Activation, values: &mut [f32], threads: Threads) {
-    let each = |values: &mut [f32]| match activation {
-        Activation::Gelu => map(values, gelu),
-        Activation::GeluTanh => map(values, gelu_tanh),
-        Activation::QuickGelu => map(values, |x| x * sigmoid(1.702 * x)),
+/// Adds `bias` to every row, and then takes the activation of every value.
+pub(in crate::nn) fn add_bias(
+    values: &mut [f32],
+    bias: &[f32],
+    activation: Option<Activation>,
+    threads: Threads,
+) {
+    let rows = |values: &mut [f32]| {
+        for row in values.chunks_mut(bias.len()) {
+            row.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias);
+        }
+        if let Some(activation) = activation {
+            activate(activation, values);
+        }
     };
+    let chunk = (CHUNK / bias.len()).max(1) * bias.len();
     match threads {
-        Threads::One => each(values),
-        Threads::All => values.par_chunks_mut(CHUNK).for_each(each),
+        Threads::One => values.chunks_mut(chunk).for_each(rows),
+        Threads::All => values.par_chunks_mut(chunk).for_each(rows),
     }
 }
 
-/// Adds `bias` to every row.
-pub(in crate::nn) fn add_to_rows(values: &mut [f32], bias: &[f32]) {
-    for row in values.chunks_mut(bias.len()) {
-        row.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias);
+fn activate(activation: Activation, values: &mut [f32]) {
+    match activation {
+        Activation::Gelu => map(values, gelu),
+        Activation::GeluTanh => map(values, gelu_tanh),
+        Activation::QuickGelu => map(values, |x| x * sigmoid(1.702 * x)),
     }
 }
 
@@ -166,7 +176,7 @@ mod tests {
     fn activated(activation: Activation) -> impl Fn(f32) -> f32 {
         move |x| {
             let mut values = [x];
-            activate(activation, &mut values, Threads::One);
+            activate(activation, &mut values);
             values[0]
         }
     }
@@ -180,6 +190,21 @@ mod tests {
         assert!(error(activated(Activation::GeluTanh), tanh) < 3e-7);
         let quick = |x: f64| x / (1.0 + libm::exp(-1.702 * x));
         assert!(error(activated(Activation::QuickGelu), quick) < 3e-7);
+    }
+
+    #[test]
+    fn a_bias_comes_before_the_activation() {
+        let (rows, bias) = (3 * CHUNK / 10, [0.5, -1.0, 2.0, 0.0, -3.0]);
+        let values: Vec<f32> = (0..5 * rows).map(|at| (at % 13) as f32 / 4.0 - 1.5).collect();
+        for (activation, threads) in [(None, Threads::All), (Some(Activation::Gelu), Threads::One)] {
+            let mut got = values.clone();
+            add_bias(&mut got, &bias, activation, threads);
+            for (at, (got, value)) in got.iter().zip(&values).enumerate() {
+                let sum = value + bias[at % 5];
+                let expected = activation.map_or(sum, |activation| activated(activation)(sum));
+                assert_eq!(*got, expected, "{at}");
+            }
+        }
     }
 
     #[test]

@@ -10,5 +10,5 @@ mod elementwise;
 mod product;
 
 pub(super) use attention::{Heads, attend};
-pub(super) use elementwise::{activate, add_to_rows, gate};
-pub(super) use product::multiply_add;
+pub(super) use elementwise::{add_bias, gate};
+pub(super) use product::{Into, multiply};

@@ -25,16 +25,23 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// `y += x W` with `x: [rows, inputs]`, `weight: [inputs, outputs]`, `y: [rows, outputs]`, all dense.
-pub(in crate::nn) fn multiply_add(x: &[f32], weight: &[f32], y: &mut [f32], rows: usize, threads: Threads) {
+/// `x W` into `y`, with `x: [rows, inputs]`, `weight: [inputs, outputs]`, `y: [rows, outputs]`, all dense.
+pub(in crate::nn) fn multiply(
+    x: &[f32],
+    weight: &[f32],
+    y: &mut [f32],
+    rows: usize,
+    into: Into,
+    threads: Threads,
+) {
     let (inputs, outputs) = (x.len() / rows, y.len() / rows);
     let (x, weight) = (Matrix::dense(x, rows, inputs), Matrix::dense(weight, inputs, outputs));
-    product(x, weight, y, Into::Add, threads);
+    product(x, weight, y, into, threads);
 }
 
 /// What becomes of the values that a product meets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Into {
+pub(in crate::nn) enum Into {
     /// It is added to them.
     Add,
     /// It replaces them.
