@@ -80,7 +80,8 @@ impl fmt::Debug for Network {
     }
 }
 
-/// What goes wrong in tract, in words. It checks models, but panics on some that break ONNX's rules.
+/// What goes wrong in tract, in words. It checks models, but panics on some that break ONNX's rules; the
+/// process's panic hook then has its say too.
 fn guarded<T>(work: impl FnOnce() -> TractResult<T>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => Ok(value),
