@@ -218,7 +218,8 @@ pub(crate) struct EmbedArguments {
     /// The matrix to write, float32 [images, dim]: E.npy, or E.parquet.
     #[arg(long, value_name = "E.npy|E.parquet")]
     pub(crate) out: PathBuf,
-    /// Leaves out images that cannot be read, naming each, instead of ending with an error.
+    /// Leaves out images that cannot be read, naming each (with `--json` under `left_out`), instead of
+    /// ending with an error at the first.
     #[arg(long)]
     pub(crate) skip_bad: bool,
 }
@@ -271,6 +272,10 @@ pub(crate) struct CompareArguments {
     /// Takes a matrix that does not say who made it for one of the other side's embedder.
     #[arg(long)]
     pub(crate) assume_same_model: bool,
+    /// Leaves out images that cannot be read, naming each (with `--json` under `left_out`), instead of
+    /// ending with an error at the first.
+    #[arg(long)]
+    pub(crate) skip_bad: bool,
     /// Ends with exit code 1 on this verdict.
     #[arg(long, value_enum, value_name = "VERDICT")]
     pub(crate) fail_on: Option<FailOn>,

@@ -3,6 +3,7 @@
 mod ahead;
 mod args;
 mod artifacts;
+mod bad_files;
 mod commands;
 mod config;
 mod context;

@@ -5,18 +5,18 @@ use std::fmt::Write;
 use std::path::Path;
 use std::str::FromStr;
 
-use ndarray::{Array2, ArrayView1, Axis};
+use ndarray::ArrayView1;
+use serde::Serialize;
 use synth_core::{Embedder, EmbedderId, Embeddings, Error, Estimate, Result, Seed};
-use synth_export::{EmbeddingFile, FolderImages, is_parquet};
+use synth_export::{EmbeddingFile, is_parquet};
 use synth_validate::fidelity::{Bandwidth, CompareParams, Comparison, Metric, compare as measure};
 
-use crate::ahead::for_each_part;
 use crate::args::{CompareArguments, FailOn};
+use crate::bad_files::{self, BadFiles, LeftOut};
 use crate::config::{did_you_mean, nearest};
 use crate::context::Context;
 use crate::failure::{Failure, Hinted};
 use crate::models::{self, Chosen};
-use crate::real::absent_warning;
 use crate::talk::{print, print_json};
 
 /// One side as given.
@@ -25,10 +25,20 @@ enum Side {
     Matrix(EmbeddingFile),
 }
 
+/// The figures as JSON.
+#[derive(Serialize)]
+struct Answer<'a> {
+    #[serde(flatten)]
+    found: &'a Comparison,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left_out: Vec<LeftOut>,
+}
+
 /// Compares two sets and prints every figure.
 pub(crate) fn compare(arguments: &CompareArguments, context: &Context) -> Result<(), Failure> {
     let params = read_params(arguments, context)?;
-    let read = |path: &Path| Side::read(path, arguments, context);
+    let mut left_out = Vec::new();
+    let mut read = |path: &Path| Side::read(path, arguments, context, &mut left_out);
     let (real, synthetic) = (read(&arguments.real)?, read(&arguments.synthetic)?);
     refuse_unused(&real, &synthetic, arguments)?;
     let (real, synthetic) = comparable(real, synthetic, arguments)?;
@@ -38,7 +48,7 @@ pub(crate) fn compare(arguments: &CompareArguments, context: &Context) -> Result
     let progress = context.talk.progress();
     let found = measure(&real, &synthetic, &params, progress.as_ref(), &context.cancel)?;
     if context.json {
-        print_json(&found)?;
+        print_json(&Answer { found: &found, left_out })?;
     } else {
         print(&table(&found))?;
     }
@@ -104,7 +114,12 @@ fn read_metric(name: &str) -> Result<Metric, Failure> {
 }
 
 impl Side {
-    fn read(path: &Path, arguments: &CompareArguments, context: &Context) -> Result<Self, Failure> {
+    fn read(
+        path: &Path,
+        arguments: &CompareArguments,
+        context: &Context,
+        left_out: &mut Vec<LeftOut>,
+    ) -> Result<Self, Failure> {
         if path.is_file() {
             if !is_parquet(path) && path.extension().is_none_or(|extension| extension != "npy") {
                 let (expected, got) = ("a folder of images, or a .npy or .parquet matrix", path.display());
@@ -112,7 +127,9 @@ impl Side {
             }
             return Ok(Self::Matrix(EmbeddingFile::read(path)?));
         }
-        embed_folder(path, arguments, context).map(Self::Folder)
+        let (embeddings, mut bad) = embed_folder(path, arguments, context)?;
+        left_out.append(&mut bad);
+        Ok(Self::Folder(embeddings))
     }
 
     fn identity(&self) -> Option<&EmbedderId> {
@@ -167,31 +184,31 @@ fn comparable(
     Ok((real, synthetic))
 }
 
-fn embed_folder(path: &Path, arguments: &CompareArguments, context: &Context) -> Result<Embeddings, Failure> {
+/// The rows of a folder, and the files that were left out.
+fn embed_folder(
+    path: &Path,
+    arguments: &CompareArguments,
+    context: &Context,
+) -> Result<(Embeddings, Vec<LeftOut>), Failure> {
     let model = arguments.model.as_deref().unwrap_or(models::DEFAULT);
     let Chosen { embedder, .. } = context
         .embedder(model, arguments.weights.as_deref())
         .hint("--model features needs no weights; or give theirs with --weights FILE|DIR")?;
-    let folder = FolderImages::default().open(path)?;
-    if let Some(warning) = absent_warning(folder.absent()) {
-        context.talk.say(format!("warning: {}: {warning}", path.display()));
-    }
-    if let Some(file) = folder.unusable().first() {
-        return Err(file.to_error(folder.root()).into());
-    }
-    let (n, progress) = (folder.files().len(), context.talk.progress());
-    let mut matrix = Array2::<f32>::zeros((0, embedder.dim()));
-    progress.start(&format!("embedding {}", path.display()), Some(n as u64));
-    let all: Vec<usize> = (0..n).collect();
-    for_each_part(&folder, &all, context.batch_size, |part| {
-        context.cancel.check()?;
-        let rows = models::embed_files(embedder.as_ref(), folder.root(), part)?;
-        progress.advance(part.len() as u64);
-        matrix.append(Axis(0), rows.view()).map_err(|source| Error::component("joining rows", source))
-    })?;
+    let folder = bad_files::open(path, &context.talk)?;
+    let mut bad = BadFiles::new(&folder, arguments.skip_bad, &context.talk)?;
+    let all = 0..folder.files().len();
+    let good: Vec<usize> = match arguments.skip_bad {
+        true => bad.readable(all)?.into_iter().map(|(index, _)| index).collect(),
+        false => all.collect(),
+    };
+    let progress = context.talk.progress();
+    progress.start(&format!("embedding {}", path.display()), Some(good.len() as u64));
+    let (embedded, matrix) = bad.embed(embedder.as_ref(), &good, context, progress.as_ref())?;
     progress.finish();
-    let (ids, groups) = folder.files().iter().map(|file| (file.path.clone(), file.group.clone())).unzip();
-    Ok(Embeddings::new(ids, groups, matrix, embedder.identity().clone())?)
+    let files = embedded.iter().map(|&index| &folder.files()[index]);
+    let (ids, groups) = files.map(|file| (file.path.clone(), file.group.clone())).unzip();
+    let embeddings = Embeddings::new(ids, groups, matrix, embedder.identity().clone())?;
+    Ok((embeddings, bad.into_left_out()))
 }
 
 /// The figures for a person.

@@ -2,25 +2,10 @@
 //! the right exit code, and nothing lost.
 
 use std::fs;
-use std::process::Command;
 
-use crate::support::{Ended, Place, difference, hashes};
+use crate::support::{Place, difference, hashes};
 
 const TIME: [&str; 2] = ["--timestamp", "2026-11-21T10:00:00Z"];
-
-/// Runs the program where no file may grow beyond so many blocks (512 bytes by POSIX, 1,024 in bash):
-/// what a full disk looks like to it, without the need to mount one.
-fn with_small_files(place: &Place, blocks: u32, arguments: &[&str]) -> Ended {
-    let program = env!("CARGO_BIN_EXE_synth");
-    let output = Command::new("sh")
-        .args(["-c", &format!("ulimit -f {blocks} && exec \"$0\" \"$@\""), program])
-        .args(arguments)
-        .current_dir(place.path(""))
-        .env_remove("SYNTH_FAILPOINT")
-        .output()
-        .expect("a shell");
-    Ended::new(arguments, output)
-}
 
 #[test]
 fn a_full_disk_stops_a_run_which_then_goes_on() {
@@ -36,7 +21,7 @@ fn a_full_disk_stops_a_run_which_then_goes_on() {
     // Small enough for the first iterations, too small for the report.
     let size = fs::metadata(place.path("whole/report.html")).expect("a report").len();
     let blocks = u32::try_from(size / 1024 / 2).expect("small");
-    with_small_files(&place, blocks, &arguments).code(3).says(&[
+    place.limited(&format!("-f {blocks}"), &arguments).code(3).says(&[
         "error: writing",
         "hint: make room",
         "--resume",
@@ -57,7 +42,7 @@ fn a_full_disk_stops_a_dataset_which_then_goes_on() {
         .concat()
     };
     place.run(&order("whole")).code(0);
-    with_small_files(&place, 4, &order("a")).code(3).says(&["error: writing"]);
+    place.limited("-f 4", &order("a")).code(3).says(&["error: writing"]);
     assert!(!place.path("a/manifest.json").exists(), "not complete");
     place.run(&order("a")).code(0);
     assert_eq!(difference(&hashes(&place.path("whole")), &hashes(&place.path("a"))), [""; 0]);

@@ -2,6 +2,10 @@
 #![allow(missing_docs, unreachable_pub, reason = "a test program has no API")]
 
 mod ask;
+mod bad_images;
+#[cfg(feature = "flex")]
+mod bad_weights;
+mod bombs;
 mod compare;
 mod crash;
 mod damage;

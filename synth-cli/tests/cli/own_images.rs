@@ -99,7 +99,10 @@ fn groups_that_are_missing_or_of_no_image_are_told() {
     run("groups.csv")
         .code(0)
         .says(&["warning: 2 files with a group are no images of the folder: 8.png, 9.png"]);
-    place.run(&["embed", "photos", "--out", "e.npy"]).code(0).says(&["warning: 2 files with a group"]);
+    place
+        .run(&["embed", "photos", "--out", "e.npy"])
+        .code(0)
+        .says(&["warning: photos: 2 files with a group"]);
 }
 
 #[test]

@@ -81,6 +81,32 @@ impl Place {
         command
     }
 
+    /// Runs the program where the shell's `ulimit` holds: `-f 4` allows no file beyond 4 blocks (512 bytes by
+    /// POSIX, 1,024 in bash), what a full disk looks like to it; `-v 500000` no more than 500,000 KiB of
+    /// memory.
+    pub fn limited(&self, limit: &str, arguments: &[&str]) -> Ended {
+        let plain = self.synth(arguments);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit {limit} && exec \"$0\" \"$@\"")]).arg(plain.get_program());
+        shell.args(arguments).current_dir(self.path(""));
+        for (name, value) in plain.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        Ended::new(arguments, shell.output().expect("a shell"))
+    }
+
+    /// The names in a folder of the place, sorted.
+    pub fn names(&self, folder: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.path(folder)).expect("a folder");
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
+        names.sort();
+        names
+    }
+
     /// Runs the program to its end.
     pub fn run(&self, arguments: &[&str]) -> Ended {
         Ended::new(arguments, self.synth(arguments).output().expect("started"))
