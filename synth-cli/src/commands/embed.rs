@@ -121,8 +121,14 @@ impl Work<'_> {
             return Ok(false);
         }
         let progress = self.context.talk.progress();
-        let (taken, _) = self.bad.embed(self.embedder, &missing, self.context, progress.as_ref())?;
-        Ok(taken.is_empty())
+        // One by one: the first that is not refused decides.
+        for index in missing {
+            let (taken, _) = self.bad.embed(self.embedder, &[index], self.context, progress.as_ref())?;
+            if !taken.is_empty() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn chunk(
