@@ -309,6 +309,19 @@ fn extreme_shapes_need_no_more_than_the_crop() {
     assert!((out[224 * 150] - middle).abs() < 0.01, "{}", out[224 * 150]);
 }
 
+/// As Pillow's `resize`, which copies it.
+#[test]
+fn an_image_of_the_size_already_is_only_cut() {
+    let image = picture("RGB", [61, 47]);
+    let same = resize(&image, 61, 47, Filter::Bicubic).expect("resizes");
+    assert_eq!(same.as_bytes(), image.to_rgb8().as_raw().as_slice());
+    let deep = DynamicImage::from(ImageBuffer::<Luma<u16>, _>::from_fn(8, 8, |x, y| {
+        Luma([(x * 8 + y) as u16 * 1000])
+    }));
+    let same = resize(&deep, 8, 8, Filter::Bicubic).expect("resizes");
+    assert_eq!(same.as_bytes(), deep.to_luma8().as_raw().as_slice());
+}
+
 #[test]
 fn can_be_shared_between_threads() {
     fn shared<T: Send + Sync + Clone + std::fmt::Debug>() {}
