@@ -72,7 +72,7 @@ impl Context {
                     ("--precision", self.precision != Precision::Float32),
                 ];
                 for (option, _) in given.into_iter().filter(|(_, given)| *given) {
-                    let why = "runs on the CPU, alike everywhere";
+                    let why = "runs on the CPU in float32";
                     self.talk.say(format!("{name} {why}; {option} has no effect"));
                 }
             }

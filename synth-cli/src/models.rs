@@ -13,6 +13,7 @@ use synth_optimize::calibrate::FeatureBlock;
 use crate::config::nearest;
 use crate::context::Context;
 use crate::downloads;
+use crate::failure::is_request;
 
 /// An embedder of images.
 pub(crate) type ImageEmbedder = dyn Embedder<DynamicImage>;
@@ -210,6 +211,9 @@ pub(crate) fn embed_files(
 ) -> Result<Array2<f32>> {
     let pixels: Vec<&DynamicImage> = images.iter().map(|loaded| &loaded.image).collect();
     embedder.embed(&pixels).map_err(|error| {
+        if !is_request(&error) {
+            return error;
+        }
         let alone = images.iter().find_map(|loaded| {
             let error = embedder.embed(&[&loaded.image]).err()?;
             let path = root.join(&loaded.path).display().to_string();

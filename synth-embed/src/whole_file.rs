@@ -1,4 +1,4 @@
-//! Small files that are read whole.
+//! Files that are read whole.
 
 use std::fs::{self, File};
 use std::io::{self, Read};

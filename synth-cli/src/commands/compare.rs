@@ -64,7 +64,11 @@ pub(crate) fn compare(arguments: &CompareArguments, context: &Context) -> Result
 
 /// An embedder is chosen for folders; of two matrices it would be a slip.
 fn refuse_unused(real: &Side, synthetic: &Side, arguments: &CompareArguments) -> Result<()> {
-    let given = [("--model", arguments.model.is_some()), ("--weights", arguments.weights.is_some())];
+    let given = [
+        ("--model", arguments.model.is_some()),
+        ("--weights", arguments.weights.is_some()),
+        ("--skip-bad", arguments.skip_bad),
+    ];
     match (real, synthetic, given.into_iter().find(|(_, given)| *given)) {
         (Side::Matrix(_), Side::Matrix(_), Some((option, _))) => {
             let expected = "left out where both sets are matrices, which are embedded already";

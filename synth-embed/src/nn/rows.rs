@@ -41,8 +41,12 @@ pub(super) fn values(rows: Tensor<2>) -> Result<Vec<f32>> {
     data.try_into_vec_as::<f32>().map_err(|error| Error::component("reading a tensor back", error))
 }
 
-/// `[items, dim]`.
+/// `[items, dim]`, all of them finite.
 pub(super) fn matrix(rows: Vec<f32>, items: usize, dim: usize) -> Result<Array2<f32>> {
+    if let Some(at) = rows.iter().position(|value| !value.is_finite()) {
+        let at = format!("item {}, column {}", at / dim, at % dim);
+        return Err(Error::NonFinite { what: "the output of the network".into(), at });
+    }
     Array2::from_shape_vec((items, dim), rows)
         .map_err(|error| Error::component("collecting embeddings", error))
 }

@@ -11,6 +11,7 @@ use super::graph::{check_operators, choose_output, prune};
 use super::input::ImageInput;
 use super::network::Network;
 use crate::preprocess::{Preprocessing, PreprocessingParams};
+use crate::weights::error::io_error;
 
 /// The file that says how images are prepared.
 const DESCRIPTION: &str = "preprocessor_config.json";
@@ -229,6 +230,8 @@ impl Embedder<DynamicImage> for OnnxEmbedder {
 
 /// The preprocessing that is described beside a model, or above the folder `onnx` in which it lies.
 fn description(model: &Path) -> Result<Option<PreprocessingParams>> {
+    // A relative path does not tell the name of its folder. Links stay, as those of the hub's cache.
+    let model = std::path::absolute(model).map_err(io_error("reading", model))?;
     let folder = model.parent().unwrap_or(Path::new(""));
     let found = PreprocessingParams::described_in(folder)?;
     if found.is_none() && folder.file_name().is_some_and(|name| name == "onnx") {

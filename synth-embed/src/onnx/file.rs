@@ -8,7 +8,8 @@ use tract_onnx::pb::tensor_proto::DataLocation;
 use tract_onnx::pb::{GraphProto, ModelProto, TensorProto};
 use tract_onnx::prelude::Framework;
 
-use crate::weights::error::{corrupt, corrupt_tensor, io_error};
+use crate::weights::error::{corrupt, corrupt_tensor};
+use crate::whole_file;
 
 /// Context of the key, so that no other hash of this program can be equal by design.
 const CONTEXT: &str = "synth 2026 ONNX model, version 1";
@@ -28,7 +29,7 @@ impl ModelFile {
             let reason = "it is a folder; give the `.onnx` file itself".to_owned();
             return Err(Error::Unsupported { what: format!("`{}`", path.display()), reason });
         }
-        let bytes = std::fs::read(path).map_err(io_error("reading", path))?;
+        let bytes = whole_file::read(path, u64::MAX)?;
         let mut hasher = blake3::Hasher::new_derive_key(CONTEXT);
         add(&mut hasher, &bytes);
         let proto = tract_onnx::onnx().proto_model_for_read(&mut bytes.as_slice());
@@ -69,9 +70,12 @@ fn inline(graph: &mut GraphProto, model: &Path, file: &str) -> Result<Vec<u8>> {
         return Err(corrupt(model, problem));
     }
     let path = model.with_file_name(file);
-    let bytes = std::fs::read(&path).map_err(|source| {
-        let path = format!("{}, where `{}` has its weights", path.display(), model.display());
-        Error::Io { action: "reading", path, source }
+    let bytes = whole_file::read(&path, u64::MAX).map_err(|error| match error {
+        Error::Io { action, path, source } => {
+            let path = format!("{path}, where `{}` has its weights", model.display());
+            Error::Io { action, path, source }
+        }
+        other => other,
     })?;
     each_tensor(graph, &mut |tensor| {
         if location(tensor) != Some(file) {

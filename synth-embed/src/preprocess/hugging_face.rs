@@ -9,6 +9,10 @@ use synth_core::{Error, Result};
 use super::filter::Filter;
 use super::geometry::{Centering, Crop, Resize};
 use super::params::PreprocessingParams;
+use crate::whole_file;
+
+/// Real ones have half a kilobyte.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// What the image processors that are understood do where a file is silent. Their names in files end
 /// in `ImageProcessor`, `ImageProcessorFast`, `ImageProcessorPil` or `FeatureExtractor`.
@@ -100,13 +104,20 @@ impl PreprocessingParams {
     /// What the `preprocessor_config.json` in a folder says; `None` where there is none.
     ///
     /// # Errors
-    /// [`Error::Io`] naming the file, and as [`from_hugging_face`](Self::from_hugging_face).
+    /// [`Error::Io`] naming the file, [`Error::Corrupt`] for one that is no text or longer than 1 MiB, and as
+    /// [`from_hugging_face`](Self::from_hugging_face).
     pub fn described_in(folder: &Path) -> Result<Option<Self>> {
         let path = folder.join("preprocessor_config.json");
-        match std::fs::read(&path) {
-            Ok(json) => Self::from_hugging_face(&String::from_utf8_lossy(&json), &path).map(Some),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(Error::Io { action: "reading", path: path.display().to_string(), source }),
+        match whole_file::read(&path, MAX_BYTES) {
+            Ok(json) => {
+                let json = String::from_utf8(json).map_err(|error| Error::Corrupt {
+                    path: path.display().to_string(),
+                    problem: error.to_string(),
+                })?;
+                Self::from_hugging_face(&json, &path).map(Some)
+            }
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
     }
 }
