@@ -49,8 +49,8 @@ pub(crate) struct GlobalArguments {
     /// The embedder `features` always runs on the CPU and needs no device.
     #[arg(long, global = true, value_name = "auto|flex|wgpu|cuda", default_value_t = DeviceChoice::Auto)]
     pub(crate) device: DeviceChoice,
-    /// Of a transformer's products. float16 and bfloat16 need a GPU that computes in them: faster, half
-    /// the memory, and a space of their own that does not mix with float32's.
+    /// Of a transformer's products. float16 and bfloat16 need a device that computes in them; they halve the
+    /// memory of most weights, and are a space of their own that does not mix with float32's.
     #[arg(long, global = true, value_name = "float32|float16|bfloat16", default_value_t = Precision::Float32)]
     pub(crate) precision: Precision,
     /// Results as JSON on standard output.
