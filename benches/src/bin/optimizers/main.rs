@@ -1,0 +1,89 @@
+//! Black boxes with known minima, for measuring optimisers: this workspace's, and others through
+//! `scripts/compare_optimizers.py`.
+//!
+//! | | |
+//! |---|---|
+//! | `optimizers problems` | the problems, as JSON lines |
+//! | `optimizers start PROBLEM SEED` | its 16 starting points |
+//! | `optimizers evaluate` | answers JSON lines `{"problem", "seed", "index", "params"}` with `{"value", "regret"}` |
+//! | `optimizers regret [--seeds 20] [--problems a,b] [--by gp,random]` | simple regret per batch |
+//! | `optimizers times [--by gp]` | CPU time of a batch |
+
+#![expect(clippy::print_stdout, reason = "answering is what it is for")]
+
+mod hidden;
+mod problems;
+mod regret;
+mod times;
+
+use std::error::Error;
+use std::io::{BufRead, Write};
+
+use serde::Deserialize;
+use synth_core::{Optimizer, ParameterSet, Proposal, Result, Seed};
+use synth_optimize::SobolParams;
+
+use problems::{Problem, find, problems};
+
+/// Points that every optimiser is given to start with.
+const START: usize = 16;
+/// Points asked for at once.
+const BATCH: usize = 8;
+
+/// One line of questions to `evaluate`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Question {
+    problem: String,
+    seed: u64,
+    index: u64,
+    params: ParameterSet,
+}
+
+/// A scrambled Sobol design, the same for all optimisers.
+fn start(problem: &Problem, seed: u64) -> Result<Vec<Proposal>> {
+    let sobol = SobolParams::default().build(problem.space.clone())?;
+    Ok(sobol.suggest(&[], START, Seed::from_u64(seed).derive("start"))?.proposals)
+}
+
+fn list() -> Result<()> {
+    for problem in problems()? {
+        let space = serde_json::json!({ "parameters": problem.space.parameters() });
+        let noisy = problem.noise > 0.0;
+        println!("{}", serde_json::json!({ "problem": problem.name, "noisy": noisy, "space": space }));
+    }
+    Ok(())
+}
+
+fn evaluate() -> std::result::Result<(), Box<dyn Error>> {
+    let problems = problems()?;
+    for line in std::io::stdin().lock().lines() {
+        let question: Question = serde_json::from_str(&line?)?;
+        let problem = problems.iter().find(|p| p.name == question.problem);
+        let problem = problem.ok_or_else(|| format!("no problem {}", question.problem))?;
+        let set = problem.space.resolve(&question.params)?;
+        let regret = problem.regret(question.seed)?(&set)?;
+        let value = problem.value(regret, question.seed, question.index);
+        println!("{}", serde_json::json!({ "value": value, "regret": regret }));
+        std::io::stdout().flush()?;
+    }
+    Ok(())
+}
+
+fn main() -> std::result::Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["problems"] => list()?,
+        ["start", problem, seed] => {
+            for proposal in start(&find(problem)?, seed.parse()?)? {
+                println!("{}", serde_json::json!({ "params": proposal.params }));
+            }
+        }
+        ["evaluate"] => evaluate()?,
+        ["regret", options @ ..] => regret::print(options)?,
+        ["times", options @ ..] => times::print(options)?,
+        _ => return Err("problems, start PROBLEM SEED, evaluate, regret or times?".into()),
+    }
+    Ok(())
+}
