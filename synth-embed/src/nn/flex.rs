@@ -1,41 +1,58 @@
 //! From burn's tensors on the `flex` device to the kernels of [`cpu`](super::cpu) and back.
 
 use burn::backend::Flex;
-use burn::tensor::{DType, Shape, Tensor};
+use burn::tensor::{DType, Device, Shape, Tensor, TensorData};
 use burn_flex::FlexTensor;
 
-use super::{Activation, Linear, Threads, cpu};
+use super::{Activation, Threads, cpu};
 
 /// Whether the kernels here may take the tensor: float32 on the processor.
 pub(super) fn is_on_flex(x: &Tensor<3>) -> bool {
-    matches!(x.device().as_dispatch(), burn::backend::DispatchDevice::Flex(_)) && x.dtype() == DType::F32
+    is_flex(&x.device()) && x.dtype() == DType::F32
 }
 
+pub(super) fn is_flex(device: &Device) -> bool {
+    matches!(device.as_dispatch(), burn::backend::DispatchDevice::Flex(_))
+}
+
+/// A weight `[outputs, inputs]` as [`linear`] takes it.
+pub(super) fn panels(weight: &[f32], inputs: usize, device: &Device) -> Tensor<1> {
+    let panels = cpu::panels(weight, inputs);
+    let len = panels.len();
+    Tensor::from_data(TensorData::new(panels, [len]), (device, DType::F32))
+}
+
+/// `panels` as [`panels`](cpu::panels) lays a weight out.
 pub(super) fn linear(
     x: Tensor<3>,
-    layer: &Linear,
+    panels: &Tensor<1>,
+    bias: &Tensor<1>,
     activation: Option<Activation>,
     threads: Threads,
 ) -> Tensor<3> {
-    let [batch, rows, _] = x.dims();
-    let outputs = layer.outputs();
-    let (x, weight, bias) = (dense(x), dense(layer.weight.clone()), dense(layer.bias.clone()));
+    let ([batch, rows, _], [outputs]) = (x.dims(), bias.dims());
+    let (x, panels, bias) = (dense(x), dense(panels.clone()), dense(bias.clone()));
     let mut y = vec![0.0; batch * rows * outputs];
     for (x, y) in items(values(&x), batch).zip(y.chunks_mut(rows * outputs)) {
-        cpu::multiply(x, values(&weight), y, rows, cpu::Into::Replace, threads);
-        cpu::add_bias(y, values(&bias), activation, threads);
+        cpu::linear(x, values(&panels), values(&bias), activation, y, threads);
     }
     tensor(y, [batch, rows, outputs])
 }
 
-pub(super) fn linear_add(residual: Tensor<3>, x: Tensor<3>, layer: &Linear, threads: Threads) -> Tensor<3> {
+/// `residual + x W + b`.
+pub(super) fn add_linear(
+    residual: Tensor<3>,
+    x: Tensor<3>,
+    panels: &Tensor<1>,
+    bias: &Tensor<1>,
+    threads: Threads,
+) -> Tensor<3> {
     let [batch, rows, outputs] = residual.dims();
-    let (x, weight, bias) = (dense(x), dense(layer.weight.clone()), dense(layer.bias.clone()));
+    let (x, panels, bias) = (dense(x), dense(panels.clone()), dense(bias.clone()));
     let mut y = dense(residual);
     let sums: &mut [f32] = y.storage_mut();
     for (x, sums) in items(values(&x), batch).zip(sums.chunks_mut(rows * outputs)) {
-        cpu::add_bias(sums, values(&bias), None, threads);
-        cpu::multiply(x, values(&weight), sums, rows, cpu::Into::Add, threads);
+        cpu::add_linear(x, values(&panels), values(&bias), sums, threads);
     }
     Tensor::from_primitive::<Flex>(y)
 }
@@ -78,6 +95,6 @@ fn items(values: &[f32], batch: usize) -> impl Iterator<Item = &[f32]> {
 }
 
 fn tensor(values: Vec<f32>, shape: [usize; 3]) -> Tensor<3> {
-    let data = burn::tensor::TensorData::new(values, Shape::from(shape));
+    let data = TensorData::new(values, Shape::from(shape));
     Tensor::from_primitive::<Flex>(FlexTensor::from_data(data))
 }

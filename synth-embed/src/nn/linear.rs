@@ -4,14 +4,20 @@ use super::{Activation, Threads};
 use crate::Precision;
 
 /// x W + b, in the precision of W.
-///
-/// # Shapes
-/// - weight: `[inputs, outputs]`, the transpose of PyTorch's
-/// - bias: `[outputs]`
 #[derive(Clone, Debug)]
 pub(crate) struct Linear {
-    pub(super) weight: Tensor<2>,
-    pub(super) bias: Tensor<1>,
+    weight: Weight,
+    /// `[outputs]`.
+    bias: Tensor<1>,
+}
+
+#[derive(Clone, Debug)]
+enum Weight {
+    /// `[inputs, outputs]`, the transpose of PyTorch's.
+    Dense(Tensor<2>),
+    /// As the kernels of [`flex`](super::flex) take it.
+    #[cfg(feature = "flex")]
+    Panels(Tensor<1>),
 }
 
 /// The values of a [`Linear`] before they are on a device; weight as PyTorch stores it,
@@ -40,19 +46,24 @@ impl LinearValues {
 
     /// Transposed, on the device.
     pub(crate) fn rounded_on(self, device: &Device, precision: Precision) -> Linear {
-        let outputs = self.bias.len();
-        let inputs = self.weight.len() / outputs;
+        let (outputs, inputs) = (self.bias.len(), self.weight.len() / self.bias.len());
+        let options = || (device, precision.dtype());
+        let bias = Tensor::from_data(TensorData::new(self.bias, [outputs]), options());
+        #[cfg(feature = "flex")]
+        if super::flex::is_flex(device) && precision == Precision::Float32 {
+            return Linear {
+                weight: Weight::Panels(super::flex::panels(&self.weight, inputs, device)),
+                bias,
+            };
+        }
         let mut transposed = vec![0.0; self.weight.len()];
         for (output, row) in self.weight.chunks(inputs).enumerate() {
             for (input, weight) in row.iter().enumerate() {
                 transposed[input * outputs + output] = *weight;
             }
         }
-        let options = || (device, precision.dtype());
-        Linear {
-            weight: Tensor::from_data(TensorData::new(transposed, [inputs, outputs]), options()),
-            bias: Tensor::from_data(TensorData::new(self.bias, [outputs]), options()),
-        }
+        let weight = Tensor::from_data(TensorData::new(transposed, [inputs, outputs]), options());
+        Linear { weight: Weight::Dense(weight), bias }
     }
 }
 
@@ -69,13 +80,16 @@ impl Linear {
         activation: Option<Activation>,
         threads: Threads,
     ) -> Tensor<3> {
-        #[cfg(feature = "flex")]
-        if super::flex::is_on_flex(&x) {
-            return super::flex::linear(x, self, activation, threads);
-        }
+        let weight = match &self.weight {
+            Weight::Dense(weight) => weight,
+            #[cfg(feature = "flex")]
+            Weight::Panels(panels) => {
+                return super::flex::linear(x, panels, &self.bias, activation, threads);
+            }
+        };
         let _ = threads;
-        let x = x.cast(self.weight.dtype());
-        let y = module::linear(x, self.weight.clone(), Some(self.bias.clone()));
+        let x = x.cast(weight.dtype());
+        let y = module::linear(x, weight.clone(), Some(self.bias.clone()));
         match activation {
             Some(activation) => activation.apply(y),
             None => y,
@@ -85,8 +99,8 @@ impl Linear {
     /// `residual + x W + b`.
     pub(crate) fn add_to(&self, residual: Tensor<3>, x: Tensor<3>, threads: Threads) -> Tensor<3> {
         #[cfg(feature = "flex")]
-        if super::flex::is_on_flex(&x) {
-            return super::flex::linear_add(residual, x, self, threads);
+        if let Weight::Panels(panels) = &self.weight {
+            return super::flex::add_linear(residual, x, panels, &self.bias, threads);
         }
         let sum = self.forward(x, None, threads).cast(residual.dtype());
         residual + sum

@@ -2,7 +2,7 @@ use rayon::prelude::*;
 
 use super::super::Threads;
 use super::elementwise::softmax_rows;
-use super::product::{Into, Matrix, product};
+use super::product::{Into, Matrix, dense, product};
 
 /// The shape of one item's attention.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +50,7 @@ fn attend_with_head<'a>(
     let matrix =
         |which| Matrix { values: part(which), rows, columns: head_dim, row_step: step, column_step: 1 };
     let keys = Matrix { values: part(1), rows: head_dim, columns: rows, row_step: 1, column_step: step };
-    product(matrix(0), keys, scores, Into::Replace, Threads::One);
+    product(matrix(0), keys, dense(scores, rows), Into::Replace);
     softmax_rows(scores, rows, shape.causal);
-    product(Matrix::dense(scores, rows, rows), matrix(2), out, Into::Replace, Threads::One);
+    product(Matrix::dense(scores, rows, rows), matrix(2), dense(out, rows), Into::Replace);
 }

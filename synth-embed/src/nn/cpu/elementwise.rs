@@ -1,31 +1,22 @@
 //! Loops over values that are independent of one another.
 
+use ndarray::ArrayViewMut2;
 use rayon::prelude::*;
 
 use super::super::{Activation, Threads};
+use super::vectorized::vectorized;
 
-/// Values that are taken at a time, by one of several threads or so that they stay in its cache.
-const CHUNK: usize = 1 << 14;
+/// Adds `bias` to every row.
+pub(super) fn add_bias(mut rows: ArrayViewMut2<'_, f32>, bias: &[f32]) {
+    for mut row in rows.rows_mut() {
+        row.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias);
+    }
+}
 
-/// Adds `bias` to every row, and then takes the activation of every value.
-pub(in crate::nn) fn add_bias(
-    values: &mut [f32],
-    bias: &[f32],
-    activation: Option<Activation>,
-    threads: Threads,
-) {
-    let rows = |values: &mut [f32]| {
-        for row in values.chunks_mut(bias.len()) {
-            row.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias);
-        }
-        if let Some(activation) = activation {
-            activate(activation, values);
-        }
-    };
-    let chunk = (CHUNK / bias.len()).max(1) * bias.len();
-    match threads {
-        Threads::One => values.chunks_mut(chunk).for_each(rows),
-        Threads::All => values.par_chunks_mut(chunk).for_each(rows),
+/// Takes the activation of every value; rows are dense.
+pub(super) fn activate_rows(mut rows: ArrayViewMut2<'_, f32>, activation: Activation) {
+    for mut row in rows.rows_mut() {
+        activate(activation, row.as_slice_mut().expect("invariant: dense rows"));
     }
 }
 
@@ -41,7 +32,7 @@ fn activate(activation: Activation, values: &mut [f32]) {
 pub(in crate::nn) fn gate(x: &[f32], out: &mut [f32], width: usize, threads: Threads) {
     let row = |(x, out): (&[f32], &mut [f32])| {
         let (a, b) = x.split_at(width / 2);
-        pulp::Arch::new().dispatch(
+        vectorized(
             #[inline(always)]
             || {
                 for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
@@ -59,7 +50,7 @@ pub(in crate::nn) fn gate(x: &[f32], out: &mut [f32], width: usize, threads: Thr
 /// exp(x − max)/Σ of each row of a square matrix; where `causal`, of the values up to the diagonal,
 /// and 0 beyond it.
 pub(super) fn softmax_rows(scores: &mut [f32], rows: usize, causal: bool) {
-    pulp::Arch::new().dispatch(
+    vectorized(
         #[inline(always)]
         || {
             for (at, row) in scores.chunks_mut(rows).enumerate() {
@@ -94,7 +85,7 @@ fn sum(values: &[f32]) -> f32 {
 
 #[inline(always)]
 fn map(values: &mut [f32], f: impl Fn(f32) -> f32) {
-    pulp::Arch::new().dispatch(
+    vectorized(
         #[inline(always)]
         || values.iter_mut().for_each(|value| *value = f(*value)),
     );
@@ -190,21 +181,6 @@ mod tests {
         assert!(error(activated(Activation::GeluTanh), tanh) < 3e-7);
         let quick = |x: f64| x / (1.0 + libm::exp(-1.702 * x));
         assert!(error(activated(Activation::QuickGelu), quick) < 3e-7);
-    }
-
-    #[test]
-    fn a_bias_comes_before_the_activation() {
-        let (rows, bias) = (3 * CHUNK / 10, [0.5, -1.0, 2.0, 0.0, -3.0]);
-        let values: Vec<f32> = (0..5 * rows).map(|at| (at % 13) as f32 / 4.0 - 1.5).collect();
-        for (activation, threads) in [(None, Threads::All), (Some(Activation::Gelu), Threads::One)] {
-            let mut got = values.clone();
-            add_bias(&mut got, &bias, activation, threads);
-            for (at, (got, value)) in got.iter().zip(&values).enumerate() {
-                let sum = value + bias[at % 5];
-                let expected = activation.map_or(sum, |activation| activated(activation)(sum));
-                assert_eq!(*got, expected, "{at}");
-            }
-        }
     }
 
     #[test]

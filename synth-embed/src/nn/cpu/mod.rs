@@ -7,8 +7,10 @@ pub(crate) mod convolution;
 
 mod attention;
 mod elementwise;
+mod linear;
 mod product;
+mod vectorized;
 
 pub(super) use attention::{Heads, attend};
-pub(super) use elementwise::{add_bias, gate};
-pub(super) use product::{Into, multiply};
+pub(super) use elementwise::gate;
+pub(super) use linear::{add_linear, linear, panels};

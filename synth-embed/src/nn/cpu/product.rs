@@ -1,6 +1,6 @@
 //! Matrix products of the crate `gemm`, behind bounds checks.
 
-use super::super::Threads;
+use ndarray::ArrayViewMut2;
 
 /// A matrix inside a slice: element (i, j) is `values[i * row_step + j * column_step]`.
 #[derive(Clone, Copy, Debug)]
@@ -25,50 +25,39 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// `x W` into `y`, with `x: [rows, inputs]`, `weight: [inputs, outputs]`, `y: [rows, outputs]`, all dense.
-pub(in crate::nn) fn multiply(
-    x: &[f32],
-    weight: &[f32],
-    y: &mut [f32],
-    rows: usize,
-    into: Into,
-    threads: Threads,
-) {
-    let (inputs, outputs) = (x.len() / rows, y.len() / rows);
-    let (x, weight) = (Matrix::dense(x, rows, inputs), Matrix::dense(weight, inputs, outputs));
-    product(x, weight, y, into, threads);
+/// A matrix of so many rows, one after another without gaps.
+pub(super) fn dense(values: &mut [f32], rows: usize) -> ArrayViewMut2<'_, f32> {
+    let columns = values.len() / rows.max(1);
+    ArrayViewMut2::from_shape((rows, columns), values).expect("invariant: rows of equal length")
 }
 
 /// What becomes of the values that a product meets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::nn) enum Into {
+pub(super) enum Into {
     /// It is added to them.
     Add,
     /// It replaces them.
     Replace,
 }
 
-/// `a b` into the dense `out: [a.rows, b.columns]`. No sum is split between threads.
+/// `a b` into `out: [a.rows, b.columns]`, whose rows are dense, by the caller's thread.
 #[expect(unsafe_code, reason = "gemm's one entry takes pointers; the assertions bound what it touches")]
-pub(super) fn product(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], into: Into, threads: Threads) {
+pub(super) fn product(a: Matrix<'_>, b: Matrix<'_>, mut out: ArrayViewMut2<'_, f32>, into: Into) {
     assert!(a.is_within() && b.is_within(), "a factor reaches beyond its slice: {a:?}, {b:?}");
     assert_eq!(a.columns, b.rows, "the factors do not fit");
-    assert_eq!(out.len(), a.rows * b.columns, "the product does not fit its place");
-    let parallelism = match threads {
-        Threads::One => gemm::Parallelism::None,
-        Threads::All => gemm::Parallelism::Rayon(0),
-    };
+    assert_eq!(out.dim(), (a.rows, b.columns), "the product does not fit its place");
+    let [row_step, column_step] = [out.strides()[0], out.strides()[1]];
     // SAFETY: gemm reads element (i, j) of each factor at the steps given, i below its rows and j below
-    // its columns: the largest such place lies within the slice, as asserted. It writes
-    // `a.rows * b.columns` dense values, the length of `out`, which nothing else borrows.
+    // its columns: the largest such place lies within the slice, as asserted. It writes the
+    // `[a.rows, b.columns]` elements of `out` at its own steps, which nothing else borrows.
     unsafe {
         gemm::gemm(
             a.rows,
             b.columns,
             a.columns,
             out.as_mut_ptr(),
-            1,
-            b.columns as isize,
+            column_step,
+            row_step,
             into == Into::Add,
             a.values.as_ptr(),
             a.column_step as isize,
@@ -81,7 +70,7 @@ pub(super) fn product(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], into: Into,
             false,
             false,
             false,
-            parallelism,
+            gemm::Parallelism::None,
         );
     }
 }
