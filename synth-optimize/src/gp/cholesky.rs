@@ -2,8 +2,11 @@
 
 use synth_core::{Error, Result};
 
-/// Sum of products, in eight interleaved partial sums: fixed order, and wide enough for SIMD.
-#[inline]
+use super::vectorized::vectorized;
+
+/// Sum of products, in eight interleaved partial sums: a fixed order, so the bits do not depend on how wide
+/// the vector registers are that the caller was compiled for ([`pulp`] picks the widest at run time).
+#[inline(always)]
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0; 8];
     let (a_chunks, b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));
@@ -17,7 +20,7 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     (halves[0] + halves[2]) + (halves[1] + halves[3]) + tail
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn add_scaled(target: &mut [f64], factor: f64, source: &[f64]) {
     target.iter_mut().zip(source).for_each(|(t, s)| *t += factor * s);
 }
@@ -47,11 +50,19 @@ impl Cholesky {
         }
         let scale = (0..n).map(|i| matrix[i * n + i].abs()).sum::<f64>() / n.max(1) as f64;
         let stride = n + room;
-        let mut lower = vec![0.0; stride * stride];
+        let mut upper = vec![0.0; n * n];
         let mut jitters = JITTERS.iter().map(|j| j * scale).collect::<Vec<_>>();
         jitters.push(f64::MIN_POSITIVE.max(scale * n as f64 * 2.0));
         for jitter in jitters {
-            if factor(matrix, n, jitter, &mut lower, stride) {
+            let done = vectorized(
+                #[inline(always)]
+                || factor(matrix, n, jitter, &mut upper),
+            );
+            if done {
+                let mut lower = vec![0.0; stride * stride];
+                for (i, row) in lower.chunks_exact_mut(stride.max(1)).take(n).enumerate() {
+                    row[..=i].iter_mut().enumerate().for_each(|(j, l)| *l = upper[j * n + i]);
+                }
                 return Ok(Self { n, stride, lower, jitter });
             }
         }
@@ -66,6 +77,7 @@ impl Cholesky {
         self.jitter
     }
 
+    #[inline(always)]
     pub(crate) fn row(&self, i: usize) -> &[f64] {
         &self.lower[i * self.stride..i * self.stride + i + 1]
     }
@@ -77,20 +89,30 @@ impl Cholesky {
 
     /// L⁻¹ b, in place.
     pub(crate) fn solve_lower(&self, b: &mut [f64]) {
-        for i in 0..self.n {
-            let row = self.row(i);
-            b[i] = (b[i] - dot(&row[..i], &b[..i])) / row[i];
-        }
+        vectorized(
+            #[inline(always)]
+            || {
+                for i in 0..self.n {
+                    let row = self.row(i);
+                    b[i] = (b[i] - dot(&row[..i], &b[..i])) / row[i];
+                }
+            },
+        );
     }
 
     /// L⁻ᵀ b, in place.
     pub(crate) fn solve_upper(&self, b: &mut [f64]) {
-        for i in (0..self.n).rev() {
-            let row = self.row(i);
-            b[i] /= row[i];
-            let value = b[i];
-            add_scaled(&mut b[..i], -value, &row[..i]);
-        }
+        vectorized(
+            #[inline(always)]
+            || {
+                for i in (0..self.n).rev() {
+                    let row = self.row(i);
+                    b[i] /= row[i];
+                    let value = b[i];
+                    add_scaled(&mut b[..i], -value, &row[..i]);
+                }
+            },
+        );
     }
 
     /// A⁻¹ b, in place.
@@ -110,47 +132,91 @@ impl Cholesky {
         self.n += 1;
     }
 
-    /// (L⁻¹)ᵀ, row-major: row j holds column j of L⁻¹, zero before j.
-    pub(crate) fn inverse_transposed(&self) -> Vec<f64> {
+    /// The lower triangle of A⁻¹ = L⁻ᵀ L⁻¹, row-major `n × n`.
+    pub(crate) fn inverse(&self) -> Vec<f64> {
         let n = self.n;
-        let mut inverse = vec![0.0; n * n];
-        for (j, column) in inverse.chunks_exact_mut(n).enumerate() {
-            column[j] = 1.0 / self.row(j)[j];
-            for i in j + 1..n {
-                let row = self.row(i);
-                column[i] = -dot(&row[j..i], &column[j..i]) / row[i];
-            }
-        }
+        let (mut whitening, mut inverse) = (vec![0.0; n * n], vec![0.0; n * n]);
+        vectorized(
+            #[inline(always)]
+            || {
+                self.invert_lower(&mut whitening);
+                for first in (0..n).step_by(4) {
+                    let rows = Rows { values: &whitening, stride: n, first, count: (n - first).min(4) };
+                    for i in 0..first + rows.count {
+                        rows.add_to(&mut inverse[i * n..=i * n + i], 0, |k| whitening[k * n + i]);
+                    }
+                }
+            },
+        );
         inverse
     }
 
-    /// The lower triangle of A⁻¹, row-major `n × n`.
-    pub(crate) fn inverse(&self) -> Vec<f64> {
+    /// L⁻¹ into zeros, row after row: `w_i = (e_i − Σ_{j<i} L_ij w_j)/L_ii`.
+    #[inline(always)]
+    fn invert_lower(&self, whitening: &mut [f64]) {
         let n = self.n;
-        let columns = self.inverse_transposed();
-        let mut inverse = vec![0.0; n * n];
         for i in 0..n {
-            for j in 0..=i {
-                inverse[i * n + j] = dot(&columns[i * n + i..(i + 1) * n], &columns[j * n + i..(j + 1) * n]);
+            let (done, current) = whitening.split_at_mut(i * n);
+            let (factors, target) = (self.row(i), &mut current[..=i]);
+            for first in (0..i).step_by(4) {
+                let rows = Rows { values: done, stride: n, first, count: (i - first).min(4) };
+                rows.add_to(&mut target[..first + rows.count], 0, |j| -factors[j]);
             }
+            target[i] = 1.0;
+            target.iter_mut().for_each(|w| *w /= factors[i]);
         }
-        inverse
     }
 }
 
-fn factor(matrix: &[f64], n: usize, jitter: f64, lower: &mut [f64], stride: usize) -> bool {
-    for i in 0..n {
-        let (done, current) = lower.split_at_mut(i * stride);
-        for j in 0..i {
-            let row = &done[j * stride..j * stride + j + 1];
-            current[j] = (matrix[i * n + j] - dot(&row[..j], &current[..j])) / row[j];
+/// Up to four rows of a matrix, `values[(first + r) * stride..]`.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    values: &'a [f64],
+    stride: usize,
+    first: usize,
+    count: usize,
+}
+
+impl Rows<'_> {
+    /// Adds `factor(k)` times row `k` from column `from` on to the target, one row after another. Four
+    /// at a time, so that the target stays in registers; no sum runs across a vector, so the bits do not
+    /// depend on its width.
+    #[inline(always)]
+    fn add_to(self, target: &mut [f64], from: usize, factor: impl Fn(usize) -> f64) {
+        let len = target.len();
+        let row = |r: usize| &self.values[(self.first + r) * self.stride + from..][..len];
+        if self.count < 4 {
+            (0..self.count).for_each(|r| add_scaled(target, factor(self.first + r), row(r)));
+            return;
         }
-        let pivot = matrix[i * n + i] + jitter - dot(&current[..i], &current[..i]);
+        let (a, b, c, d) = (row(0), row(1), row(2), row(3));
+        let f = |r: usize| factor(self.first + r);
+        let (fa, fb, fc, fd) = (f(0), f(1), f(2), f(3));
+        for at in 0..len {
+            target[at] = target[at] + fa * a[at] + fb * b[at] + fc * c[at] + fd * d[at];
+        }
+    }
+}
+
+/// Rows of Lᵀ, one after another: `u_i = (a_i − Σ_{k<i} L_ik u_k)/L_ii` from the diagonal on.
+#[inline(always)]
+fn factor(matrix: &[f64], n: usize, jitter: f64, upper: &mut [f64]) -> bool {
+    for i in 0..n {
+        let (done, current) = upper.split_at_mut(i * n);
+        let row = &mut current[i..n];
+        row.iter_mut().enumerate().for_each(|(at, u)| *u = matrix[(i + at) * n + i]);
+        row[0] += jitter;
+        for first in (0..i).step_by(4) {
+            let rows = Rows { values: done, stride: n, first, count: (i - first).min(4) };
+            rows.add_to(row, i, |k| -done[k * n + i]);
+        }
+        let pivot = row[0];
         // A pivot within rounding of nothing would make the solution noise.
         if !(pivot.is_finite() && pivot > 4.0 * f64::EPSILON * matrix[i * n + i]) {
             return false;
         }
-        current[i] = libm::sqrt(pivot);
+        let root = libm::sqrt(pivot);
+        row.iter_mut().for_each(|u| *u /= root);
     }
     true
 }

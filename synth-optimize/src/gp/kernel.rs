@@ -2,6 +2,9 @@ use ndarray::{Array2, ArrayView2};
 use serde::{Deserialize, Serialize};
 use synth_core::{Error, Result};
 
+use super::exponential::exp;
+use super::vectorized::vectorized;
+
 /// How fast a covariance of numbers falls with distance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -15,19 +18,32 @@ pub enum KernelFamily {
 
 impl KernelFamily {
     /// Correlation at squared scaled distance `s = r²`, and its derivative with respect to `s`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn value_and_slope(self, s: f64) -> (f64, f64) {
         match self {
             Self::Rbf => {
-                let value = libm::exp(-0.5 * s);
+                let value = exp(-0.5 * s);
                 (value, -0.5 * value)
             }
             Self::Matern52 => {
-                let a = libm::sqrt(5.0 * s);
-                let e = libm::exp(-a);
+                // The square root of IEEE 754 has one result: the same on every machine.
+                let a = (5.0 * s).sqrt();
+                let e = exp(-a);
                 ((1.0 + a + 5.0 / 3.0 * s) * e, -5.0 / 6.0 * (1.0 + a) * e)
             }
         }
+    }
+
+    /// Squared scaled distances become correlations; their slopes go to `slopes`.
+    pub(crate) fn correlate(self, distances: &mut [f64], slopes: &mut [f64]) {
+        vectorized(
+            #[inline(always)]
+            || {
+                for (s, slope) in distances.iter_mut().zip(slopes.iter_mut()) {
+                    (*s, *slope) = self.value_and_slope(*s);
+                }
+            },
+        );
     }
 }
 
@@ -233,7 +249,7 @@ impl Covariance {
                 exponent += rates[*a] + rates[*b];
             }
         }
-        if exponent == 0.0 { 1.0 } else { libm::exp(-exponent) }
+        if exponent == 0.0 { 1.0 } else { exp(-exponent) }
     }
 
     /// k between two points.
@@ -260,13 +276,14 @@ impl Covariance {
         k: &mut [f64],
         slopes: &mut [f64],
     ) {
-        for i in 0..inputs.n {
-            let s = self.scaled_distance(point.0, inputs.numbers_of(i));
-            let (numeric, slope) = self.family.value_and_slope(s);
-            let categorical =
-                if self.rates.is_empty() { 1.0 } else { self.categorical(point.1, inputs.levels_of(i)) };
-            k[i] = self.product * numeric * categorical + self.summand * (numeric + categorical);
-            slopes[i] = 2.0 * slope * (self.product * categorical + self.summand);
+        for (i, k) in k.iter_mut().enumerate().take(inputs.n) {
+            *k = self.scaled_distance(point.0, inputs.numbers_of(i));
+        }
+        self.family.correlate(k, slopes);
+        for (i, (k, slope)) in k.iter_mut().zip(slopes).enumerate().take(inputs.n) {
+            let (numeric, categorical) = (*k, self.categorical(point.1, inputs.levels_of(i)));
+            *k = self.product * numeric * categorical + self.summand * (numeric + categorical);
+            *slope *= 2.0 * (self.product * categorical + self.summand);
         }
     }
 

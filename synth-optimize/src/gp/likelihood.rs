@@ -4,9 +4,11 @@ use std::f64::consts::PI;
 
 use synth_core::Result;
 
-use super::cholesky::Cholesky;
+use super::cholesky::{Cholesky, add_scaled, dot};
+use super::exponential::exp;
 use super::kernel::{Inputs, Kernel};
 use super::observations::Observations;
+use super::vectorized::vectorized;
 
 /// Which entry of the flat vector of free hyper-parameters means what. All are logarithms but the
 /// additive share, which is a logit.
@@ -192,7 +194,7 @@ impl Parts {
     fn new(pairs: &Pairs, kernel: &Kernel) -> Self {
         let mut distance = vec![0.0; pairs.len()];
         for (squares, length) in pairs.squares.iter().zip(&kernel.length_scales) {
-            super::cholesky::add_scaled(&mut distance, 1.0 / (length * length), squares);
+            add_scaled(&mut distance, 1.0 / (length * length), squares);
         }
         let mut exponent = vec![0.0; pairs.len()];
         for (differing, rates) in pairs.differing.iter().zip(&kernel.category_rates) {
@@ -200,8 +202,12 @@ impl Parts {
                 exponent[*p] += rates[*a] + rates[*b];
             }
         }
-        let (numeric, slope) = distance.iter().map(|s| kernel.family.value_and_slope(*s)).unzip();
-        let categorical = exponent.iter().map(|e| if *e == 0.0 { 1.0 } else { libm::exp(-e) }).collect();
+        let (mut numeric, mut slope, mut categorical) = (distance, vec![0.0; pairs.len()], exponent);
+        kernel.family.correlate(&mut numeric, &mut slope);
+        vectorized(
+            #[inline(always)]
+            || categorical.iter_mut().for_each(|e| *e = exp(-*e)),
+        );
         let (product, summand) = kernel.weights();
         Self { numeric, slope, categorical, product, summand, variance: kernel.variance, n: pairs.n }
     }
@@ -240,14 +246,22 @@ impl Parts {
         }
         let mut by_distance = vec![0.0; pairs.len()];
         let (mut share, mut variance) = (0.0, 0.0);
+        vectorized(
+            #[inline(always)]
+            || {
+                for (p, (w, by_distance)) in weights.iter().zip(&mut by_distance).enumerate() {
+                    let outer = self.product * self.categorical[p] + self.summand;
+                    *by_distance = -2.0 * w * self.slope[p] * outer;
+                }
+                for (j, (squares, length)) in pairs.squares.iter().zip(&kernel.length_scales).enumerate() {
+                    gradient[j] += dot(squares, &by_distance) / (length * length);
+                }
+            },
+        );
         for (p, w) in weights.iter().enumerate() {
             let (numeric, categorical) = (self.numeric[p], self.categorical[p]);
-            by_distance[p] = -2.0 * w * self.slope[p] * (self.product * categorical + self.summand);
             variance += w * self.covariance(p);
             share += w * (0.5 * (numeric + categorical) - numeric * categorical);
-        }
-        for (j, (squares, length)) in pairs.squares.iter().zip(&kernel.length_scales).enumerate() {
-            gradient[j] += super::cholesky::dot(squares, &by_distance) / (length * length);
         }
         let mut at = layout.rates_at();
         for (differing, rates) in pairs.differing.iter().zip(&kernel.category_rates) {

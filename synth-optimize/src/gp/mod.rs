@@ -1,12 +1,14 @@
 //! Gaussian processes over numbers and categories.
 
 mod cholesky;
+mod exponential;
 mod fit;
 mod kernel;
 mod likelihood;
 mod observations;
 mod process;
 mod standardisation;
+mod vectorized;
 
 pub use fit::Noise;
 pub use kernel::{Column, Kernel, KernelFamily};

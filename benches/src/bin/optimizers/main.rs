@@ -7,7 +7,7 @@
 //! | `optimizers start PROBLEM SEED` | its 16 starting points |
 //! | `optimizers evaluate` | answers JSON lines `{"problem", "seed", "index", "params"}` with `{"value", "regret"}` |
 //! | `optimizers regret [--seeds 20] [--problems a,b] [--by gp,random]` | simple regret per batch |
-//! | `optimizers times [--by gp]` | CPU time of a batch |
+//! | `optimizers times [--by gp] [--trials 16,96]` | CPU time of a batch |
 
 #![expect(clippy::print_stdout, reason = "answering is what it is for")]
 

@@ -19,18 +19,23 @@ fn cpu_seconds(origin: Instant) -> f64 {
 
 /// Median seconds of a batch on the void surrogate, over histories of several lengths.
 pub(crate) fn print(words: &[&str]) -> std::result::Result<(), Box<dyn Error>> {
-    let by = match words {
-        [] => "gp",
-        ["--by", name] => name,
-        other => return Err(format!("--by NAME or nothing, not {other:?}").into()),
-    };
+    let (mut by, mut lengths) = ("gp", vec![16, 56, 96, 300, 1000]);
+    for pair in words.chunks(2) {
+        match pair {
+            ["--by", name] => by = name,
+            ["--trials", list] => {
+                lengths = list.split(',').map(str::parse).collect::<std::result::Result<_, _>>()?;
+            }
+            other => return Err(format!("--by NAME or --trials a,b, not {other:?}").into()),
+        }
+    }
     let options = OptimizerOptions { noise: Noise::None, ..OptimizerOptions::default() };
     let optimizer = optimizer_by_name(by, void_space()?, options)?;
     let surrogate = VoidSurrogate::of_seed(0)?;
     let origin = Instant::now();
     let sobol = SobolParams::default().build(void_space()?)?;
     println!("trials  CPU ms for a batch of {BATCH}, six mixed parameters (median of 20; of 3 from 300 on)");
-    for n in [16, 56, 96, 300, 1000] {
+    for n in lengths {
         let repeats = if n < 300 { 20 } else { 3 };
         let mut seconds = Vec::new();
         for repeat in 0..repeats {
