@@ -106,11 +106,11 @@ impl<'a> Batch<'a> {
         self.finish(n)
     }
 
-    /// Whose turn it is, and what it looks for: first each member's own idea of the minimum.
+    /// Whose turn it is, and what it looks for: first each fitted member's own idea of the minimum.
     fn turn(&self) -> (usize, Goal) {
         let turn = self.chosen.len();
         let member = turn % self.members.len();
-        if self.params.exploit && turn < self.members.len() {
+        if self.params.exploit && turn + 1 < self.members.len() {
             return (member, Goal::Mean);
         }
         (member, self.acquisition(member))

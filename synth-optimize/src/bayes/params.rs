@@ -25,7 +25,7 @@ pub struct GpParams {
     /// Candidates from which climbs start, per batch. Range: ≥ 16. Default 384.
     pub candidates: usize,
     /// Whether each batch starts where the models expect the minimum, without regard to what could be
-    /// learned elsewhere: one point for each of the two models. Default true.
+    /// learned elsewhere: one point for each of the two fitted models. Default true.
     pub exploit: bool,
 }
 
@@ -92,9 +92,11 @@ impl GpParams {
 ///    become noise variances. Trials that failed or gave no finite value teach where trials fail.
 /// 2. **Outcomes** are bent by `ln(1 + a z)/a` (a of 0, 1, 10 or 100 by the likelihood, so that values
 ///    over orders of magnitude fit into one process) and standardised.
-/// 3. **Two models** are fitted, one per family ([`KernelFamily`](crate::KernelFamily)), by maximum a posteriori with
-///    analytic gradients ([`GaussianProcess`](crate::GaussianProcess); kernel: [`Kernel`](crate::Kernel)). The more probable one leads.
-/// 4. **The batch** grows point by point. First each model's own minimum of the mean
+/// 3. **Three models.** Two are fitted, one per family ([`KernelFamily`](crate::KernelFamily)), by maximum a
+///    posteriori with analytic gradients ([`GaussianProcess`](crate::GaussianProcess); kernel:
+///    [`Kernel`](crate::Kernel)). The more probable one leads. The third is the first with its length scales
+///    halved: a fit to few points tends to be too sure of what lies between them.
+/// 4. **The batch** grows point by point. First each fitted model's own minimum of the mean
 ///    ([`GpParams::exploit`]), then, the models taking turns, the maximum of the acquisition given the
 ///    points chosen so far, whose values each model believes to be its own predictions ("Kriging
 ///    believer", Ginsbourger et al. 2010). Turns matter: what one model holds for certain the other
@@ -109,15 +111,16 @@ impl GpParams {
 /// is proposed twice, also under noise.
 ///
 /// Cost of a batch of 8 in six mixed parameters, CPU time on one core of an AMD EPYC shared with other work
-/// (bench `optimizers`): 8 ms at 16 trials, 26 ms at 56, 68 ms at 96, 0.22 s at 300, 0.72 s at 1,000;
+/// (bench `optimizers times`): 8 ms at 16 trials, 16 ms at 56, 32 ms at 96, 0.1 s at 300, 0.48 s at 1,000;
 /// hyper-parameters are fitted to at most 160 trials.
 /// Median simple regret of 20 seeds after 16 Sobol points and ten batches of 8, beside random search:
-/// Branin 7e-9 (0.3), the mixed void surrogate 4e-9 (0.2), shifted Ackley-5 5.1 (18), Hartmann-6 0.06 (1.4;
-/// half the seeds end in the second-best of its minima).
+/// Branin 6e-9 (0.3), the mixed void surrogate 1e-8 (0.2), shifted Ackley-5 3.2 (18), Hartmann-6 0.12 (1.4;
+/// half the seeds end in the second-best of its minima). Eleven further problems are in `benches/README.md`.
 ///
 /// What was tried and did not help: the dimension-scaled prior of Hvarfner et al. as published (it
 /// switches columns off at 16 points), one model for the whole batch (points piled up within 1e-5 of
-/// each other), four starts of the fit in place of two, a bound on short length scales.
+/// each other), four starts of the fit in place of two, six climbs in place of three, a bound on short length
+/// scales, an upper confidence bound for the last point of a batch.
 ///
 /// # Examples
 /// ```

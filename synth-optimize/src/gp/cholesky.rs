@@ -42,11 +42,10 @@ impl Cholesky {
     /// Factors the lower triangle of `matrix` (row-major, `n × n`) with the least jitter that works,
     /// leaving room for `room` further rows.
     pub(crate) fn new(matrix: &[f64], n: usize, room: usize) -> Result<Self> {
-        if let Some(at) = (0..n * n).find(|i| i % n <= i / n && !matrix[*i].is_finite()) {
-            return Err(Error::NonFinite {
-                what: "covariance".into(),
-                at: format!("[{}, {}]", at / n, at % n),
-            });
+        for (i, row) in matrix.chunks_exact(n.max(1)).enumerate() {
+            if let Some(j) = row[..=i].iter().position(|entry| !entry.is_finite()) {
+                return Err(Error::NonFinite { what: "covariance".into(), at: format!("[{i}, {j}]") });
+            }
         }
         let scale = (0..n).map(|i| matrix[i * n + i].abs()).sum::<f64>() / n.max(1) as f64;
         let stride = n + room;

@@ -135,6 +135,9 @@ fn shape(what: &'static str, expected: usize, got: usize) -> Error {
     Error::Shape { what, expected: vec![expected], got: vec![got] }
 }
 
+/// A point as a process sees it: numbers, and levels of categories.
+pub(crate) type Point<'a> = (&'a [f64], &'a [usize]);
+
 /// Inputs split by kind: numbers row by row, levels row by row.
 #[derive(Clone, Debug)]
 pub(crate) struct Inputs {
@@ -254,16 +257,17 @@ impl Covariance {
 
     /// k between two points.
     #[inline]
-    pub(crate) fn between(&self, a: (&[f64], &[usize]), b: (&[f64], &[usize])) -> f64 {
+    pub(crate) fn between(&self, a: Point<'_>, b: Point<'_>) -> f64 {
         let numeric = if self.inverse_squares.is_empty() {
             1.0
         } else {
             self.family.value_and_slope(self.scaled_distance(a.0, b.0)).0
         };
-        if self.rates.is_empty() {
-            return self.product * numeric;
-        }
-        let categorical = self.categorical(a.1, b.1);
+        self.joined(numeric, self.categorical(a.1, b.1))
+    }
+
+    #[inline]
+    fn joined(&self, numeric: f64, categorical: f64) -> f64 {
         self.product * numeric * categorical + self.summand * (numeric + categorical)
     }
 
@@ -271,7 +275,7 @@ impl Covariance {
     /// `∂k_i/∂x_j = c_i (x_j − x_ij) / l_j²`.
     pub(crate) fn row_with_slopes(
         &self,
-        point: (&[f64], &[usize]),
+        point: Point<'_>,
         inputs: &Inputs,
         k: &mut [f64],
         slopes: &mut [f64],
@@ -282,7 +286,7 @@ impl Covariance {
         self.family.correlate(k, slopes);
         for (i, (k, slope)) in k.iter_mut().zip(slopes).enumerate().take(inputs.n) {
             let (numeric, categorical) = (*k, self.categorical(point.1, inputs.levels_of(i)));
-            *k = self.product * numeric * categorical + self.summand * (numeric + categorical);
+            *k = self.joined(numeric, categorical);
             *slope *= 2.0 * (self.product * categorical + self.summand);
         }
     }
@@ -309,10 +313,8 @@ impl Covariance {
     }
 
     /// k of one point with every row.
-    pub(crate) fn row(&self, point: (&[f64], &[usize]), inputs: &Inputs, k: &mut [f64]) {
-        for (i, k) in k.iter_mut().enumerate().take(inputs.n) {
-            *k = self.between(point, (inputs.numbers_of(i), inputs.levels_of(i)));
-        }
+    pub(crate) fn row(&self, point: Point<'_>, inputs: &Inputs, k: &mut [f64]) {
+        self.row_with_slopes(point, inputs, k, &mut vec![0.0; inputs.n]);
     }
 
     /// The lower triangle of the covariances among the rows, row-major.

@@ -72,9 +72,6 @@ pub struct GaussianProcess {
     alpha: Vec<f64>,
 }
 
-/// A point as the process sees it: numbers, and levels of categories.
-pub(crate) type Point<'a> = (&'a [f64], &'a [usize]);
-
 impl GaussianProcess {
     /// Conditions a process with given hyper-parameters on observations.
     ///

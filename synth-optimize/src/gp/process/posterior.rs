@@ -1,8 +1,8 @@
 //! What the optimiser needs beyond the process's public face.
 
-use super::{GaussianProcess, Point};
+use super::GaussianProcess;
 use crate::gp::cholesky::dot;
-use crate::gp::kernel::{Covariance, Inputs};
+use crate::gp::kernel::{Covariance, Inputs, Point};
 
 impl GaussianProcess {
     /// Mean and variance of f at a point; `k` is scratch of at least [`len`](Self::len).
