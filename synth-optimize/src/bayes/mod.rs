@@ -5,6 +5,7 @@ mod feasibility;
 mod model;
 mod outcome;
 mod params;
+mod scatter;
 mod search;
 mod space;
 mod surface;

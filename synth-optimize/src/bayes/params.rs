@@ -89,7 +89,9 @@ impl GpParams {
 /// What one call does:
 ///
 /// 1. **Data.** Trials of the same set are joined to their mean; their scatter and the standard errors
-///    become noise variances. Trials that failed or gave no finite value teach where trials fail.
+///    become noise variances, which differ from point to point where the scatter of at least eight points
+///    differs by more than chance (empirical Bayes, Smyth 2004). Trials that failed or gave no finite value
+///    teach where trials fail.
 /// 2. **Outcomes** are bent by `ln(1 + a z)/a` (a of 0, 1, 10 or 100 by the likelihood, so that values
 ///    over orders of magnitude fit into one process) and standardised.
 /// 3. **Three models.** Two are fitted, one per family ([`KernelFamily`](crate::KernelFamily)), by maximum a

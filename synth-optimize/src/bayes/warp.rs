@@ -3,6 +3,7 @@
 use crate::gp::{Observations, Standardisation};
 
 use super::outcome::Measured;
+use super::scatter::{Scatter, relative_variances};
 
 /// A smooth increasing map of the outcomes,
 ///
@@ -97,12 +98,21 @@ impl Warp {
             noise_shares: measured.iter().map(|m| 1.0 / m.values.len() as f64).collect(),
             within: (0.0, 0.0),
         };
-        for point in measured.iter().filter(|m| m.values.len() > 1 && m.known_noise == 0.0) {
-            let centre = self.apply(point.value);
-            let squares = point.values.iter().map(|y| (self.apply(*y) - centre) * (self.apply(*y) - centre));
-            observations.within.0 += (point.values.len() - 1) as f64;
-            observations.within.1 += squares.sum::<f64>();
+        let replicated: Vec<usize> = (0..measured.len())
+            .filter(|at| measured[*at].values.len() > 1 && measured[*at].known_noise == 0.0)
+            .collect();
+        let scatters: Vec<Scatter> = replicated.iter().map(|at| self.scatter(&measured[*at])).collect();
+        for ((at, scatter), variance) in replicated.iter().zip(&scatters).zip(relative_variances(&scatters)) {
+            observations.noise_shares[*at] *= variance;
+            observations.within.0 += scatter.freedom;
+            observations.within.1 += scatter.squares / variance;
         }
         observations
+    }
+
+    fn scatter(&self, point: &Measured) -> Scatter {
+        let centre = self.apply(point.value);
+        let squares = point.values.iter().map(|y| (self.apply(*y) - centre) * (self.apply(*y) - centre));
+        Scatter { freedom: (point.values.len() - 1) as f64, squares: squares.sum() }
     }
 }

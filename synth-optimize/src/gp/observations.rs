@@ -8,9 +8,10 @@ pub(crate) struct Observations {
     pub(crate) values: Vec<f64>,
     /// Noise variance that is known (from standard errors).
     pub(crate) known_noise: Vec<f64>,
-    /// Share of the learned noise variance: 1 / replications.
+    /// Share of the learned noise variance: 1 / replications, times what the point's own scatter says.
     pub(crate) noise_shares: Vec<f64>,
-    /// Degrees of freedom and sum of squares of replications about their point's mean.
+    /// Degrees of freedom and sum of squares of replications about their point's mean, each square in
+    /// units of its point's share.
     pub(crate) within: (f64, f64),
 }
 
