@@ -3,6 +3,7 @@
 //! | name | type | what it is |
 //! |---|---|---|
 //! | `gp` | [`GaussianProcessOptimizer`] | Bayesian optimisation for small mixed spaces, noise and batches |
+//! | `cmaes` | [`CmaEs`] | CMA-ES with restarts for many numbers, rugged or badly scaled functions, long runs |
 //! | `sobol` | [`Sobol`] | a scrambled Sobol sequence: an even first look |
 //! | `random` | [`Random`] | independent uniform draws: what must be beaten |
 //!
@@ -17,6 +18,7 @@ pub mod calibrate;
 mod acquisition;
 mod ask;
 mod bayes;
+mod cmaes;
 mod distinct;
 mod encoding;
 mod gp;
@@ -29,6 +31,7 @@ mod sobol;
 pub use acquisition::{Acquisition, log_cdf, log_expected_improvement};
 pub use ask::{AskRecord, Direction, Objective, SpaceFile, TrialRecord};
 pub use bayes::{GaussianProcessOptimizer, GpParams};
+pub use cmaes::{CmaEs, CmaEsParams};
 pub use encoding::{Encoding, SetKey, UnitColumn};
 pub use gp::{Column, GaussianProcess, Kernel, KernelFamily, LeaveOneOut, Noise, Prediction};
 pub use random::{Random, RandomParams};

@@ -11,6 +11,8 @@ fn public_types_are_shareable() {
     shareable::<SobolSequence>();
     shareable::<Random>();
     shareable::<Sobol>();
+    shareable::<CmaEs>();
+    shareable::<CmaEsParams>();
     shareable::<GaussianProcessOptimizer>();
     shareable::<GpParams>();
     shareable::<GaussianProcess>();

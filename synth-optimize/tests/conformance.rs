@@ -24,6 +24,11 @@ mod sobol {
     optimizer_conformance!(|space: &ParameterSpace| named("sobol", space), OptimizerCaps::sampler());
 }
 
+mod cmaes {
+    use super::*;
+    optimizer_conformance!(|space: &ParameterSpace| named("cmaes", space), OptimizerCaps::default());
+}
+
 mod gp_by_name {
     use super::*;
     optimizer_conformance!(|space: &ParameterSpace| named("gp", space), OptimizerCaps::default());

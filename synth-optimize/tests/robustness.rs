@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use synth_core::{Domain, Optimizer, Parameter, ParameterSet, ParameterSpace, Seed, Suggestion, Trial};
-use synth_optimize::{Acquisition, Encoding, GpParams, Noise, SobolParams};
+use synth_optimize::{Acquisition, CmaEsParams, Encoding, GpParams, Noise, SobolParams};
 
 const SEED: u64 = 5;
 
@@ -30,7 +30,11 @@ fn history(space: &ParameterSpace, n: usize, value: impl Fn(usize, &ParameterSet
 }
 
 fn ask_with(params: GpParams, space: &ParameterSpace, history: &[Trial], n: usize) -> Suggestion {
-    let optimizer = params.build(space.clone()).expect("valid");
+    ask_of(&params.build(space.clone()).expect("valid"), history, n)
+}
+
+fn ask_of(optimizer: &dyn Optimizer, history: &[Trial], n: usize) -> Suggestion {
+    let space = optimizer.space();
     let suggestion = optimizer.suggest(history, n, Seed::from_u64(SEED)).expect("suggests");
     let encoding = Encoding::new(space);
     let keys: BTreeSet<_> =
@@ -50,6 +54,16 @@ fn ask_with(params: GpParams, space: &ParameterSpace, history: &[Trial], n: usiz
 }
 
 fn ask(space: &ParameterSpace, history: &[Trial], n: usize) -> Suggestion {
+    for initial in [1, 16] {
+        let params = CmaEsParams::default().with_initial_trials(initial).with_population(4);
+        let suggestion = ask_of(&params.build(space.clone()).expect("valid"), history, n);
+        let gp = ask_with(GpParams::default(), space, history, n);
+        assert_eq!(
+            (suggestion.exhausted, suggestion.proposals.len()),
+            (gp.exhausted, gp.proposals.len()),
+            "what is left does not depend on who asks"
+        );
+    }
     for acquisition in [Acquisition::Ei, Acquisition::Ucb, Acquisition::Pi, Acquisition::Thompson] {
         ask_with(GpParams::default().with_acquisition(acquisition), space, history, n);
     }
