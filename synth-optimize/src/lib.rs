@@ -3,6 +3,7 @@
 //! | name | type | what it is |
 //! |---|---|---|
 //! | `gp` | [`GaussianProcessOptimizer`] | Bayesian optimisation for small mixed spaces, noise and batches |
+//! | `tpe` | [`Tpe`] | tree-structured Parzen estimators: near-linear in the trials, many categories |
 //! | `sobol` | [`Sobol`] | a scrambled Sobol sequence: an even first look |
 //! | `random` | [`Random`] | independent uniform draws: what must be beaten |
 //!
@@ -25,6 +26,7 @@ pub mod problems;
 mod random;
 mod registry;
 mod sobol;
+mod tpe;
 
 pub use acquisition::{Acquisition, log_cdf, log_expected_improvement};
 pub use ask::{AskRecord, Direction, Objective, SpaceFile, TrialRecord};
@@ -34,3 +36,4 @@ pub use gp::{Column, GaussianProcess, Kernel, KernelFamily, LeaveOneOut, Noise, 
 pub use random::{Random, RandomParams};
 pub use registry::{OPTIMIZER_NAMES, OptimizerOptions, optimizer_by_name};
 pub use sobol::{Sobol, SobolParams, SobolSequence};
+pub use tpe::{Tpe, TpeParams};

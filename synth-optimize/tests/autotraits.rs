@@ -13,6 +13,8 @@ fn public_types_are_shareable() {
     shareable::<Sobol>();
     shareable::<GaussianProcessOptimizer>();
     shareable::<GpParams>();
+    shareable::<Tpe>();
+    shareable::<TpeParams>();
     shareable::<GaussianProcess>();
     shareable::<Kernel>();
     shareable::<SpaceFile>();
