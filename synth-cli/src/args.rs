@@ -312,10 +312,11 @@ pub(crate) struct AskArguments {
     /// How many sets to propose.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) count: u32,
-    /// Who proposes: gp, sobol, random.
-    #[arg(long, value_name = "NAME", default_value = "gp")]
+    /// Who proposes: auto (gp, and after 1,500 trials cmaes or tpe), gp (Gaussian processes), tpe, cmaes,
+    /// sobol, random.
+    #[arg(long, value_name = "NAME", default_value = "auto")]
     pub(crate) optimizer: String,
-    /// What `gp` maximises: log_ei, ei, pi, ucb. Other optimisers have none.
+    /// What `gp` maximises: log_ei, ei, pi, ucb, thompson. Other optimisers have none.
     #[arg(long, value_name = "NAME")]
     pub(crate) acquisition: Option<String>,
     /// Adds what the model of `gp` expects of each set: mean, standard deviation, acquisition.

@@ -2,7 +2,9 @@
 //!
 //! | name | type | what it is |
 //! |---|---|---|
+//! | `auto` | [`Auto`] | the choice among the others by space, noise and number of trials |
 //! | `gp` | [`GaussianProcessOptimizer`] | Bayesian optimisation for small mixed spaces, noise and batches |
+//! | `tpe` | [`Tpe`] | tree-structured Parzen estimators: near-linear in the trials, many categories |
 //! | `cmaes` | [`CmaEs`] | CMA-ES with restarts for many numbers, rugged or badly scaled functions, long runs |
 //! | `sobol` | [`Sobol`] | a scrambled Sobol sequence: an even first look |
 //! | `random` | [`Random`] | independent uniform draws: what must be beaten |
@@ -17,6 +19,7 @@ pub mod calibrate;
 
 mod acquisition;
 mod ask;
+mod auto;
 mod bayes;
 mod cmaes;
 mod distinct;
@@ -27,9 +30,11 @@ pub mod problems;
 mod random;
 mod registry;
 mod sobol;
+mod tpe;
 
 pub use acquisition::{Acquisition, log_cdf, log_expected_improvement};
 pub use ask::{AskRecord, Direction, Objective, SpaceFile, TrialRecord};
+pub use auto::Auto;
 pub use bayes::{GaussianProcessOptimizer, GpParams};
 pub use cmaes::{CmaEs, CmaEsParams};
 pub use encoding::{Encoding, SetKey, UnitColumn};
@@ -37,3 +42,4 @@ pub use gp::{Column, GaussianProcess, Kernel, KernelFamily, LeaveOneOut, Noise, 
 pub use random::{Random, RandomParams};
 pub use registry::{OPTIMIZER_NAMES, OptimizerOptions, optimizer_by_name};
 pub use sobol::{Sobol, SobolParams, SobolSequence};
+pub use tpe::{Tpe, TpeParams};

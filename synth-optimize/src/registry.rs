@@ -1,9 +1,9 @@
 use synth_core::{Error, Optimizer, ParameterSpace, Result};
 
-use crate::{Acquisition, CmaEsParams, GpParams, Noise, RandomParams, SobolParams};
+use crate::{Acquisition, Auto, CmaEsParams, GpParams, Noise, RandomParams, SobolParams, TpeParams};
 
 /// Names of the optimisers that [`optimizer_by_name`] knows.
-pub const OPTIMIZER_NAMES: [&str; 4] = ["cmaes", "gp", "random", "sobol"];
+pub const OPTIMIZER_NAMES: [&str; 6] = ["auto", "cmaes", "gp", "random", "sobol", "tpe"];
 
 /// What a caller may choose beside an optimiser's name; what a sampler has no use for it ignores.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct OptimizerOptions {
 /// let options = OptimizerOptions::default();
 /// assert_eq!(optimizer_by_name("gp", space.clone(), options)?.name(), "gp");
 /// let error = optimizer_by_name("gradient", space, options).unwrap_err();
-/// assert_eq!(error.to_string(), "`optimizer` must be one of cmaes, gp, random, sobol, got gradient");
+/// assert_eq!(error.to_string(), "`optimizer` must be one of auto, cmaes, gp, random, sobol, tpe, got gradient");
 /// # Ok::<(), synth_core::Error>(())
 /// ```
 pub fn optimizer_by_name(
@@ -36,6 +36,7 @@ pub fn optimizer_by_name(
     options: OptimizerOptions,
 ) -> Result<Box<dyn Optimizer>> {
     Ok(match name {
+        "auto" => Box::new(Auto::new(space, options)?),
         "cmaes" => Box::new(CmaEsParams::default().build(space)?),
         "gp" => {
             let params = GpParams::default().with_acquisition(options.acquisition).with_noise(options.noise);
@@ -43,6 +44,7 @@ pub fn optimizer_by_name(
         }
         "random" => Box::new(RandomParams::default().build(space)?),
         "sobol" => Box::new(SobolParams::default().build(space)?),
+        "tpe" => Box::new(TpeParams::default().build(space)?),
         other => {
             let known = format!("one of {}", OPTIMIZER_NAMES.join(", "));
             return Err(Error::invalid("optimizer", known, other));

@@ -15,6 +15,8 @@ fn public_types_are_shareable() {
     shareable::<CmaEsParams>();
     shareable::<GaussianProcessOptimizer>();
     shareable::<GpParams>();
+    shareable::<Tpe>();
+    shareable::<TpeParams>();
     shareable::<GaussianProcess>();
     shareable::<Kernel>();
     shareable::<SpaceFile>();

@@ -2,7 +2,7 @@
 
 use synth_core::conformance::OptimizerCaps;
 use synth_core::{Optimizer, ParameterSpace, optimizer_conformance};
-use synth_optimize::{Acquisition, GpParams, Noise, OptimizerOptions, optimizer_by_name};
+use synth_optimize::{Acquisition, GpParams, Noise, OptimizerOptions, TpeParams, optimizer_by_name};
 
 fn named(name: &str, space: &ParameterSpace) -> Box<dyn Optimizer> {
     optimizer_by_name(name, space.clone(), OptimizerOptions::default()).expect("known")
@@ -53,6 +53,22 @@ mod gp_thompson {
     use super::*;
     optimizer_conformance!(
         |space: &ParameterSpace| gp(Acquisition::Thompson, space),
+        OptimizerCaps::default()
+    );
+}
+
+mod tpe_by_name {
+    use super::*;
+    optimizer_conformance!(|space: &ParameterSpace| named("tpe", space), OptimizerCaps::default());
+}
+
+mod tpe_from_two_trials {
+    use super::*;
+    optimizer_conformance!(
+        |space: &ParameterSpace| -> Box<dyn Optimizer> {
+            let params = TpeParams::default().with_initial_trials(2);
+            Box::new(params.build(space.clone()).expect("valid"))
+        },
         OptimizerCaps::default()
     );
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use synth_core::{Domain, Optimizer, Parameter, ParameterSet, ParameterSpace, Seed, Suggestion, Trial};
-use synth_optimize::{Acquisition, CmaEsParams, Encoding, GpParams, Noise, SobolParams};
+use synth_optimize::{Acquisition, CmaEsParams, Encoding, GpParams, Noise, SobolParams, TpeParams};
 
 const SEED: u64 = 5;
 
@@ -34,9 +34,8 @@ fn ask_with(params: GpParams, space: &ParameterSpace, history: &[Trial], n: usiz
 }
 
 fn ask_of(optimizer: &dyn Optimizer, history: &[Trial], n: usize) -> Suggestion {
-    let space = optimizer.space();
     let suggestion = optimizer.suggest(history, n, Seed::from_u64(SEED)).expect("suggests");
-    let encoding = Encoding::new(space);
+    let encoding = Encoding::new(optimizer.space());
     let keys: BTreeSet<_> =
         suggestion.proposals.iter().map(|p| encoding.key(&p.params).expect("inside the space")).collect();
     assert_eq!(keys.len(), suggestion.proposals.len(), "all different");
@@ -66,6 +65,10 @@ fn ask(space: &ParameterSpace, history: &[Trial], n: usize) -> Suggestion {
     }
     for acquisition in [Acquisition::Ei, Acquisition::Ucb, Acquisition::Pi, Acquisition::Thompson] {
         ask_with(GpParams::default().with_acquisition(acquisition), space, history, n);
+    }
+    for params in [TpeParams::default(), TpeParams::default().with_initial_trials(2)] {
+        let tpe = ask_of(&params.build(space.clone()).expect("valid"), history, n);
+        assert_eq!(tpe.exhausted, tpe.proposals.len() < n);
     }
     ask_with(GpParams::default().with_noise(Noise::Present), space, history, n);
     ask_with(GpParams::default().with_noise(Noise::None), space, history, n)

@@ -15,8 +15,8 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::talk::print;
 
-/// The optimiser that has a model of the objective, and with it an acquisition and expectations.
-const WITH_MODEL: &str = "gp";
+/// The optimisers that have a model of the objective, and with it an acquisition and expectations.
+const WITH_MODEL: [&str; 2] = ["auto", "gp"];
 
 /// Proposes parameter sets, as JSON lines on standard output.
 pub(crate) fn ask(arguments: &AskArguments, context: &Context) -> Result<(), Failure> {
@@ -81,12 +81,12 @@ impl<'a> Answer<'a> {
 fn refuse_unused(arguments: &AskArguments) -> Result<(), Failure> {
     let name = &arguments.optimizer;
     let given = [("--acquisition", arguments.acquisition.is_some()), ("--explain", arguments.explain)];
-    match given.into_iter().find(|(_, given)| *given && name != WITH_MODEL) {
+    match given.into_iter().find(|(_, given)| *given && !WITH_MODEL.contains(&name.as_str())) {
         None => Ok(()),
         Some((option, _)) => {
             let expected = format!("left out: `{name}` has no model of the objective");
             let failure = Failure::from(Error::invalid(option, expected, format!("--optimizer {name}")));
-            Err(failure.hint("leave it out, or take --optimizer gp"))
+            Err(failure.hint("leave it out, or take --optimizer auto"))
         }
     }
 }

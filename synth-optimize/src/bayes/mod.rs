@@ -11,4 +11,6 @@ mod space;
 mod surface;
 mod warp;
 
+pub(crate) use outcome::{Measured, Outcomes};
 pub use params::{GaussianProcessOptimizer, GpParams};
+pub(crate) use space::ModelSpace;
