@@ -9,6 +9,8 @@
 //! | `sobol` | [`Sobol`] | a scrambled Sobol sequence: an even first look |
 //! | `random` | [`Random`] | independent uniform draws: what must be beaten |
 //!
+//! `OPTIMIZERS.md` beside this crate's manifest has their formulas, and what was tried and did not help.
+//!
 //! All keep the laws of [`synth_core::Optimizer`]: pure in the history, inside the space, no set twice.
 //! [`optimizer_by_name`] makes one from its name; [`SpaceFile`] and [`TrialRecord`] are the files of
 //! `synth ask`. Worth using alone: [`GaussianProcess`] (regression over numbers and categories) and

@@ -11,6 +11,7 @@ fn public_types_are_shareable() {
     shareable::<SobolSequence>();
     shareable::<Random>();
     shareable::<Sobol>();
+    shareable::<Auto>();
     shareable::<CmaEs>();
     shareable::<CmaEsParams>();
     shareable::<GaussianProcessOptimizer>();

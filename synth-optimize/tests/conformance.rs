@@ -29,6 +29,11 @@ mod cmaes {
     optimizer_conformance!(|space: &ParameterSpace| named("cmaes", space), OptimizerCaps::default());
 }
 
+mod auto_by_name {
+    use super::*;
+    optimizer_conformance!(|space: &ParameterSpace| named("auto", space), OptimizerCaps::default());
+}
+
 mod gp_by_name {
     use super::*;
     optimizer_conformance!(|space: &ParameterSpace| named("gp", space), OptimizerCaps::default());

@@ -45,7 +45,7 @@ impl<'a> Batch<'a> {
     ) -> Self {
         let Split { good, weights, bad } = split;
         let of_column = |d: usize| good.iter().map(|point| point[d]).collect::<Vec<_>>();
-        let spreads: Vec<f64> = (0..layout.axes.len()).map(|d| spread(&of_column(d), &weights)).collect();
+        let spreads: Vec<f64> = (0..layout.axes.len()).map(|d| spread(&of_column(d))).collect();
         let view = |widths: Option<Vec<f64>>| View {
             good: Mixture::new(&layout.axes, &good, &weights, widths.as_deref()),
             widths,

@@ -97,8 +97,8 @@ impl Column {
         match axis {
             Axis::Constant => Self::Nothing,
             Axis::Category { levels } => {
-                // One pseudo-count per level, shared by all kernels.
-                let other = 1.0 / (places.len() as f64 + 1.0 + levels as f64);
+                // One count in all, spread over the levels, against one per kernel.
+                let other = 1.0 / (levels as f64 * (places.len() as f64 + 2.0));
                 Self::Levels { levels, own: places.iter().map(|p| p.level()).chain([None]).collect(), other }
             }
             Axis::Continuous | Axis::Slots => {
@@ -202,11 +202,11 @@ mod tests {
         let mixture = mixture(&layout, &[vec![0.25, 1.0 / 6.0], vec![0.75, 0.5]], Some(&[0.5, 0.5]));
         // Standard normal, from tables: φ(0) = 0.3989423, φ(1) = 0.2419707, Φ(1.5) = 0.9331928,
         // Φ(−0.5) = 0.3085375. Mass inside: 0.9331928 − 0.3085375 = 0.6246553 for both kernels.
-        // Choices: other = 1/(2 + 1 + 3) = 1/6, own = 4/6. Weights 1/3 each.
+        // Choices: other = 1/(3 (2 + 2)) = 1/12, own = 10/12. Weights 1/3 each.
         let (at, off) = (0.3989423 / (0.5 * 0.6246553), 0.2419707 / (0.5 * 0.6246553));
-        let expected = (at * 4.0 / 6.0 + off / 6.0 + 1.0 / 3.0) / 3.0;
+        let expected = (at * 10.0 / 12.0 + off / 12.0 + 1.0 / 3.0) / 3.0;
         assert!((density(&mixture, &layout, &[0.25, 1.0 / 6.0]) - expected).abs() < 1e-6);
-        let third = (at / 6.0 + off / 6.0 + 1.0 / 3.0) / 3.0;
+        let third = (at / 12.0 + off / 12.0 + 1.0 / 3.0) / 3.0;
         assert!((density(&mixture, &layout, &[0.25, 5.0 / 6.0]) - third).abs() < 1e-6);
     }
 

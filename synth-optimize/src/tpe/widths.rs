@@ -4,7 +4,7 @@ use super::layout::Place;
 
 /// No kernel is narrower than this share of a column.
 const LEAST: f64 = 1e-6;
-/// A gap further apart than this counts as one of this size in the bound of [`gaps`].
+/// From so many kernels on the narrowest ones of [`gaps`] narrow no further.
 const MOST_KERNELS: f64 = 100.0;
 /// Kernels about a group are this many of its standard deviations wide.
 const SPREADS: f64 = 1.5;
@@ -12,8 +12,8 @@ const SPREADS: f64 = 1.5;
 const SLOTS: f64 = 0.5;
 
 /// Widths that fill the column: each kernel reaches to the farther of its two neighbours, within
-/// [1 / min(100, n + 2), 1] (Bergstra et al. 2011, section 4; the lower bound is the "magic clip" of
-/// Watanabe 2023, section 3.3.4). Places without a number have width 1, which nothing reads.
+/// [1 / min(100, n + 2), 1] (Bergstra et al. 2011; the lower bound is what Watanabe 2023
+/// calls magic clipping). Places without a number have width 1, which nothing reads.
 pub(crate) fn gaps(places: &[Place]) -> Vec<f64> {
     let mut known: Vec<(f64, usize)> =
         places.iter().enumerate().filter_map(|(i, place)| Some((place.number()?, i))).collect();
@@ -30,15 +30,16 @@ pub(crate) fn gaps(places: &[Place]) -> Vec<f64> {
     widths
 }
 
-/// One width for a column: a multiple of the weighted standard deviation of a group.
-pub(crate) fn spread(places: &[Place], weights: &[f64]) -> f64 {
-    let known = || places.iter().zip(weights).filter_map(|(place, w)| Some((place.number()?, *w)));
-    let total: f64 = known().map(|(_, w)| w).sum();
-    if total <= 0.0 {
+/// One width for a column: a multiple of the standard deviation of a group, 1 where it has fewer than
+/// two numbers. Without weights: one trial far ahead of the others must not narrow the column to nothing.
+pub(crate) fn spread(places: &[Place]) -> f64 {
+    let known: Vec<f64> = places.iter().filter_map(|place| place.number()).collect();
+    let n = known.len() as f64;
+    if n < 2.0 {
         return 1.0;
     }
-    let mean = known().map(|(x, w)| w * x).sum::<f64>() / total;
-    let variance = known().map(|(x, w)| w * (x - mean) * (x - mean)).sum::<f64>() / total;
+    let mean = known.iter().sum::<f64>() / n;
+    let variance = known.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / n;
     let slot = places.iter().map(|place| place.extent()).fold(0.0, f64::max);
     (SPREADS * libm::sqrt(variance)).max(SLOTS * slot).clamp(LEAST, 1.0)
 }
@@ -60,14 +61,12 @@ mod tests {
     }
 
     #[test]
-    fn a_spread_follows_the_weights_and_never_vanishes() {
+    fn a_spread_is_that_of_the_numbers_and_never_vanishes() {
         let places = [Place::At(0.2), Place::At(0.4), Place::Absent];
-        assert!((spread(&places, &[1.0, 1.0, 9.0]) - SPREADS * 0.1).abs() < 1e-15);
-        // Mean 0.25, variance (3 · 0.05² + 0.15²) / 4 = 0.0075.
-        assert!((spread(&places, &[3.0, 1.0, 0.0]) - SPREADS * 0.0075_f64.sqrt()).abs() < 1e-15);
-        assert_eq!(spread(&[Place::At(0.3); 4], &[1.0; 4]), LEAST);
-        assert_eq!(spread(&[Place::Absent], &[1.0]), 1.0);
+        assert!((spread(&places) - SPREADS * 0.1).abs() < 1e-15);
+        assert_eq!(spread(&[Place::At(0.3); 4]), LEAST);
+        assert_eq!(spread(&[Place::Absent, Place::At(0.3)]), 1.0);
         let slot = Place::Slot { index: 2, low: 0.2, high: 0.3 };
-        assert!((spread(&[slot; 3], &[1.0; 3]) - 0.05).abs() < 1e-15);
+        assert!((spread(&[slot; 3]) - 0.05).abs() < 1e-15);
     }
 }

@@ -6,7 +6,7 @@
 //! | `optimizers problems` | the problems, as JSON lines |
 //! | `optimizers start PROBLEM SEED` | its 16 starting points |
 //! | `optimizers evaluate` | answers JSON lines `{"problem", "seed", "index", "params"}` with `{"value", "regret"}` |
-//! | `optimizers regret [--seeds 20] [--problems a,b] [--by gp,random]` | simple regret per batch |
+//! | `optimizers regret [--seeds 20] [--first-seed 0] [--problems a,b] [--by gp,random]` | simple regret per batch |
 //! | `optimizers times [--by gp] [--trials 16,96]` | CPU time of a batch |
 
 #![expect(clippy::print_stdout, reason = "answering is what it is for")]

@@ -12,26 +12,30 @@ use crate::{BATCH, start};
 const BATCHES: usize = 10;
 
 struct Options {
-    seeds: u64,
+    seeds: std::ops::Range<u64>,
     problems: Vec<Problem>,
     by: Vec<String>,
 }
 
 impl Options {
     fn read(words: &[&str]) -> std::result::Result<Self, Box<dyn Error>> {
-        let mut options = Self { seeds: 20, problems: problems()?, by: vec!["gp".into(), "random".into()] };
+        let (mut first, mut count) = (0, 20);
+        let mut options = Self { seeds: 0..0, problems: problems()?, by: vec!["gp".into(), "random".into()] };
         for pair in words.chunks(2) {
             match pair {
-                ["--seeds", count] => options.seeds = count.parse()?,
+                ["--seeds", value] => count = value.parse()?,
+                ["--first-seed", value] => first = value.parse()?,
                 ["--problems", names] => {
                     options.problems = names.split(',').map(find).collect::<Result<_>>()?;
                 }
                 ["--by", names] => options.by = names.split(',').map(String::from).collect(),
                 other => {
-                    return Err(format!("--seeds, --problems or --by with a value, not {other:?}").into());
+                    let known = "--seeds, --first-seed, --problems or --by";
+                    return Err(format!("{known} with a value, not {other:?}").into());
                 }
             }
         }
+        options.seeds = first..first + count;
         Ok(options)
     }
 }
@@ -95,7 +99,8 @@ pub(crate) fn print(words: &[&str]) -> std::result::Result<(), Box<dyn Error>> {
             let given = OptimizerOptions { noise, ..OptimizerOptions::default() };
             let one =
                 |seed: u64| curve(&*optimizer_by_name(by, problem.space.clone(), given)?, problem, seed);
-            let curves: Vec<Vec<f64>> = (0..options.seeds).into_par_iter().map(one).collect::<Result<_>>()?;
+            let curves: Vec<Vec<f64>> =
+                options.seeds.clone().into_par_iter().map(one).collect::<Result<_>>()?;
             for batch in [1, 2, 5, 10] {
                 let mut values: Vec<f64> = curves.iter().map(|curve| curve[batch]).collect();
                 let [low, median, high] = [0.25, 0.5, 0.75].map(|share| quantile(&mut values, share));
