@@ -116,8 +116,9 @@ impl GpParams {
 /// (bench `optimizers times`): 8 ms at 16 trials, 16 ms at 56, 32 ms at 96, 0.1 s at 300, 0.48 s at 1,000;
 /// hyper-parameters are fitted to at most 160 trials.
 /// Median simple regret of 20 seeds after 16 Sobol points and ten batches of 8, beside random search:
-/// Branin 6e-9 (0.3), the mixed void surrogate 1e-8 (0.2), shifted Ackley-5 3.2 (18), Hartmann-6 0.12 (1.4;
-/// half the seeds end in the second-best of its minima). Eleven further problems are in `benches/README.md`.
+/// Branin 8e-9 (0.3), the mixed void surrogate 5e-9 (0.25), shifted Ackley-5 4.3 (17), Hartmann-6 1e-7 (1.4;
+/// a third to a half of the seeds end in the second-best of its minima). Eleven further problems are in
+/// `benches/README.md`.
 ///
 /// What was tried and did not help: the dimension-scaled prior of Hvarfner et al. as published (it
 /// switches columns off at 16 points), one model for the whole batch (points piled up within 1e-5 of
