@@ -111,11 +111,17 @@ impl Optimizer for Sobol {
     }
 
     fn suggest(&self, history: &[Trial], n: usize, seed: Seed) -> Result<Suggestion> {
-        let mut seen = Seen::of(history, &self.encoding)?;
-        let sequence = SobolSequence::new(self.encoding.dim(), seed);
-        let first = history.len() as u64;
-        distinct(&self.encoding, &mut seen, n, seed, |i| self.encoding.decode(&sequence.point(first + i)))
+        even_look(&self.encoding, history, n, seed)
     }
+}
+
+/// `n` new sets of the scrambled sequence, which goes on behind the history: what every optimiser proposes
+/// before it has something to go by.
+pub(crate) fn even_look(encoding: &Encoding, history: &[Trial], n: usize, seed: Seed) -> Result<Suggestion> {
+    let mut seen = Seen::of(history, encoding)?;
+    let sequence = SobolSequence::new(encoding.dim(), seed);
+    let first = history.len() as u64;
+    distinct(encoding, &mut seen, n, seed, |i| encoding.decode(&sequence.point(first + i)))
 }
 
 #[cfg(test)]

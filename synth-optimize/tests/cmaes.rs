@@ -196,3 +196,18 @@ fn rejects_parameters_out_of_range() {
     let params: CmaEsParams = serde_json::from_str(r#"{"population": 12}"#).expect("reads");
     assert_eq!(params, CmaEsParams::default().with_population(12));
 }
+
+#[test]
+fn trials_at_the_far_ends_of_whole_numbers_do_no_harm() {
+    // The ends of the range lie hundreds of standard deviations away, beyond float64's probabilities.
+    let space = ParameterSpace::new(vec![Parameter::new("n", Domain::int(0, 100))]).expect("valid");
+    let params = CmaEsParams { sigma: 1e-3, ..CmaEsParams::default() };
+    let cmaes = params.with_population(4).with_initial_trials(1).build(space).expect("valid");
+    let trial = |n: i64| Trial::ok(ParameterSet::new().with("n", n), ((n - 60) * (n - 60)) as f64);
+    let mut trials: Vec<Trial> = [50, 0, 100, 49, 51, 52, 53, 47, 46].map(trial).into();
+    for _ in 0..4 {
+        let suggestion = cmaes.suggest(&trials, 4, Seed::from_u64(1)).expect("suggests");
+        assert!(suggestion.proposals.len() == 4 && !suggestion.exhausted);
+        trials.extend(suggestion.proposals.iter().map(|p| trial(p.params.int("n").expect("there"))));
+    }
+}

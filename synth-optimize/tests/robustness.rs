@@ -166,6 +166,18 @@ fn survives_fifty_categories() {
 }
 
 #[test]
+fn tpe_survives_the_widest_whole_numbers() {
+    let most = 1_i64 << 51;
+    let space = space_of(vec![
+        Parameter::new("n", Domain::int(-most, most)),
+        Parameter::new("m", Domain::Int { low: 1, high: most, log: true }),
+    ]);
+    let tpe = TpeParams::default().build(space.clone()).expect("valid");
+    let suggestion = ask_of(&tpe, &history(&space, 30, |i, _| i as f64), 8);
+    assert!(suggestion.proposals.iter().all(|p| p.acquisition.is_some()), "{suggestion:?}");
+}
+
+#[test]
 fn survives_bounds_a_hair_apart() {
     let space = space_of(vec![
         Parameter::new("x", Domain::float(1.0, 1.0 + 1e-12)),

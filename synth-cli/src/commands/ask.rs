@@ -35,7 +35,9 @@ pub(crate) fn ask(arguments: &AskArguments, context: &Context) -> Result<(), Fai
     let exhausted = suggestion.exhausted;
     let answers = asked.objective.answers(suggestion, arguments.explain);
     if arguments.explain && answers.iter().all(|answer| answer.mean.is_none()) {
-        context.talk.say("nothing to explain: there are too few trials for a model yet");
+        context.talk.say(
+            "nothing to explain: a model of the objective needs some trials, and `auto` has one up to 1,500",
+        );
     }
     let answers: Vec<Answer<'_>> =
         answers.iter().map(|answer| Answer::new(answer, &asked.written)).collect::<Result<_>>()?;

@@ -173,7 +173,7 @@ fn options_without_effect_are_refused() {
     place.write("space.yaml", SPACE);
     let ask = ["ask", "space.yaml", "none"];
     for (option, value) in [("--acquisition", Some("ei")), ("--explain", None)] {
-        for optimizer in ["sobol", "random"] {
+        for optimizer in ["sobol", "random", "tpe", "cmaes"] {
             let given: Vec<&str> =
                 [option].into_iter().chain(value).chain(["--optimizer", optimizer]).collect();
             let option = format!("`{option}` must be left out");

@@ -30,6 +30,7 @@ pub(super) fn linear(
     activation: Option<Activation>,
     threads: Threads,
 ) -> Tensor<3> {
+    debug_assert!(is_on_flex(&x), "panels are for float32 on the processor");
     let ([batch, rows, _], [outputs]) = (x.dims(), bias.dims());
     let (x, panels, bias) = (dense(x), dense(panels.clone()), dense(bias.clone()));
     let mut y = vec![0.0; batch * rows * outputs];

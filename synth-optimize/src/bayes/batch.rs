@@ -110,7 +110,7 @@ impl<'a> Batch<'a> {
     fn turn(&self) -> (usize, Goal) {
         let turn = self.chosen.len();
         let member = turn % self.members.len();
-        if self.params.exploit && turn + 1 < self.members.len() {
+        if self.params.exploit && self.members.get(turn).is_some_and(|member| !member.model.doubts) {
             return (member, Goal::Mean);
         }
         (member, self.acquisition(member))

@@ -15,6 +15,8 @@ use crate::gp::{
 pub(crate) struct Model {
     pub(crate) process: GaussianProcess,
     pub(crate) warp: Warp,
+    /// Whether it is the [doubter](SHRINK).
+    pub(crate) doubts: bool,
 }
 
 /// Hyper-parameters are fitted to at most this many points; beyond it they hardly change.
@@ -40,11 +42,12 @@ impl Model {
         if found.is_empty() {
             let kernel = plausible_kernel(&space.columns, KernelFamily::Matern52, 1.0);
             let warp = Warp::new(measured, 0.0);
-            found.push(Fitted { evidence: 0.0, kernel, noise_variance: starting_noise(noise), warp });
+            let noise_variance = starting_noise(noise);
+            found.push(Fitted { evidence: 0.0, kernel, noise_variance, warp, doubts: false });
         }
         found.sort_by(|a, b| b.evidence.total_cmp(&a.evidence));
         let doubter = found[0].doubter();
-        found.push(doubter);
+        found.extend(doubter);
         let build = |fitted: Fitted| {
             let observations = fitted.warp.observations(measured);
             let mean = MeanRule::Profiled(MEAN_VARIANCE);
@@ -58,7 +61,7 @@ impl Model {
                 observations,
                 room,
             )?;
-            Ok(Self { process, warp: fitted.warp })
+            Ok(Self { process, warp: fitted.warp, doubts: fitted.doubts })
         };
         found.into_iter().map(build).collect()
     }
@@ -79,13 +82,15 @@ struct Fitted {
     kernel: Kernel,
     noise_variance: f64,
     warp: Warp,
+    doubts: bool,
 }
 
 impl Fitted {
-    fn doubter(&self) -> Self {
-        let mut doubter = self.clone();
+    /// `None` where there are choices alone, which have no length scales.
+    fn doubter(&self) -> Option<Self> {
+        let mut doubter = Self { doubts: true, ..self.clone() };
         doubter.kernel.length_scales.iter_mut().for_each(|length| *length *= SHRINK);
-        doubter
+        (!doubter.kernel.length_scales.is_empty()).then_some(doubter)
     }
 }
 
@@ -118,7 +123,7 @@ fn fit_family(
             break;
         }
         let (kernel, noise_variance) = (found.kernel, found.noise_variance);
-        best = Some(Fitted { evidence, kernel, noise_variance, warp });
+        best = Some(Fitted { evidence, kernel, noise_variance, warp, doubts: false });
     }
     Ok(best)
 }

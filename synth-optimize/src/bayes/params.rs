@@ -5,9 +5,9 @@ use super::batch::Batch;
 use super::outcome::Outcomes;
 use super::space::ModelSpace;
 use crate::acquisition::Acquisition;
-use crate::distinct::{Seen, distinct};
+use crate::distinct::Seen;
 use crate::gp::Noise;
-use crate::sobol::SobolSequence;
+use crate::sobol::even_look;
 
 /// Parameters of [`GaussianProcessOptimizer`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -89,8 +89,8 @@ impl GpParams {
 /// What one call does:
 ///
 /// 1. **Data.** Trials of the same set are joined to their mean; their scatter and the standard errors
-///    become noise variances, which differ from point to point where the scatter of at least eight points
-///    differs by more than chance (empirical Bayes, Smyth 2004). Trials that failed or gave no finite value
+///    become noise variances, which differ from point to point where the scatters of at least eight points
+///    vary more than chance leads to expect (empirical Bayes, Smyth 2004). Trials that failed or gave no finite value
 ///    teach where trials fail.
 /// 2. **Outcomes** are bent by `ln(1 + a z)/a` (a of 0, 1, 10 or 100 by the likelihood, so that values
 ///    over orders of magnitude fit into one process) and standardised.
@@ -179,16 +179,14 @@ impl Optimizer for GaussianProcessOptimizer {
     fn suggest(&self, history: &[Trial], n: usize, seed: Seed) -> Result<Suggestion> {
         let encoding = &self.model_space.encoding;
         let outcomes = Outcomes::of(history, &self.model_space)?;
-        let mut seen = Seen::of(history, encoding)?;
         let tried = outcomes.measured.len() + outcomes.failed.len() + outcomes.pending.len();
         if n == 0 {
             return Ok(Suggestion::default());
         }
         if tried < self.initial || outcomes.measured.len() < 2 {
-            let sequence = SobolSequence::new(encoding.dim(), seed);
-            let first = history.len() as u64;
-            return distinct(encoding, &mut seen, n, seed, |i| encoding.decode(&sequence.point(first + i)));
+            return even_look(encoding, history, n, seed);
         }
+        let seen = Seen::of(history, encoding)?;
         Batch::new(&self.params, &self.model_space, &outcomes, seen, n, seed)?.choose(n)
     }
 }

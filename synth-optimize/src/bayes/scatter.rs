@@ -12,7 +12,8 @@ pub(crate) struct Scatter {
 /// Points whose scatter must be known before they may differ in noise.
 const ENOUGH: usize = 8;
 
-/// The noise variance of each point relative to the pooled one.
+/// The noise variance of each point relative to the pooled one, which stays what all replications together
+/// make most probable.
 ///
 /// A handful of replications says little about one point's variance, but all points together say how much
 /// variances differ. With `s_i²` on `d_i` degrees of freedom and σ_i² drawn from a scaled inverse χ²
@@ -23,7 +24,7 @@ const ENOUGH: usize = 8;
 /// ```
 ///
 /// (Smyth 2004, "Linear models and empirical Bayes methods for assessing differential expression", §6.2,
-/// as in limma's `squeezeVar`). Where the `s_i²` differ no more than chance makes them, `d_0` is infinite and
+/// as in limma's `squeezeVar`). Where the `s_i²` vary no more than chance leads to expect, `d_0` is infinite and
 /// all ratios are 1; so they are for fewer than eight points, and where one has no scatter at all.
 pub(crate) fn relative_variances(points: &[Scatter]) -> Vec<f64> {
     let even = vec![1.0; points.len()];
@@ -35,7 +36,11 @@ pub(crate) fn relative_variances(points: &[Scatter]) -> Vec<f64> {
     }
     let Some((prior_freedom, prior_variance)) = prior(points) else { return even };
     let squeezed = |p: &Scatter| (prior_freedom * prior_variance + p.squares) / (prior_freedom + p.freedom);
-    points.iter().map(|p| squeezed(p) / pooled).collect()
+    let ratios: Vec<f64> = points.iter().map(|p| squeezed(p) / pooled).collect();
+    // On the scale on which the pooled variance is still the most probable one: Σ S_i/r_i = Σ S_i.
+    let scaled: f64 = points.iter().zip(&ratios).map(|(p, ratio)| p.squares / ratio).sum();
+    let scale = scaled / points.iter().map(|p| p.squares).sum::<f64>();
+    ratios.into_iter().map(|ratio| ratio * scale).collect()
 }
 
 /// d_0 and s_0², or `None` where d_0 is infinite.
@@ -115,22 +120,23 @@ mod tests {
 
     #[test]
     fn variances_are_squeezed_as_the_formulas_say() {
-        // d_0 = 2.2432, s_0² = 0.38521 by SciPy's digamma, polygamma and brentq, and the posterior of them.
+        // d_0 = 2.2432, s_0² = 0.38521 by SciPy's digamma, polygamma and brentq, and the posterior of them
         let points = scatters(
             &[0.1, 0.2, 4.0, 0.15, 3.0, 0.05, 1.0, 2.5, 0.3, 0.12],
             &[2.0, 3.0, 2.0, 3.0, 4.0, 2.0, 3.0, 2.0, 5.0, 3.0],
         );
+        // on the scale of the pooled one.
         let expected = [
-            0.233_021_979,
-            0.259_466_665,
-            1.941_106_026,
-            0.232_883_773,
-            1.914_604_294,
-            0.211_123_466,
-            0.684_792_936,
-            1.284_150_624,
-            0.303_278_622,
-            0.216_934_038,
+            0.230_301_261,
+            0.256_437_184,
+            1.918_442_062,
+            0.230_164_669,
+            1.892_249_758,
+            0.208_658_431,
+            0.676_797_431,
+            1.269_157_138,
+            0.299_737_602,
+            0.214_401_159,
         ];
         for (got, expected) in relative_variances(&points).iter().zip(expected) {
             assert!((got - expected).abs() < 1e-8, "{got} {expected}");

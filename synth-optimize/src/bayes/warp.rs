@@ -1,6 +1,6 @@
 //! Outcomes made fit for a Gaussian process: tails pulled in, then standardised.
 
-use crate::gp::{Observations, Standardisation};
+use crate::gp::{Observations, Standardisation, Within};
 
 use super::outcome::Measured;
 use super::scatter::{Scatter, relative_variances};
@@ -96,7 +96,7 @@ impl Warp {
             values: measured.iter().map(|m| self.apply(m.value)).collect(),
             known_noise: measured.iter().map(|m| self.shrink(m.value, m.known_noise)).collect(),
             noise_shares: measured.iter().map(|m| 1.0 / m.values.len() as f64).collect(),
-            within: (0.0, 0.0),
+            within: Within::default(),
         };
         let replicated: Vec<usize> = (0..measured.len())
             .filter(|at| measured[*at].values.len() > 1 && measured[*at].known_noise == 0.0)
@@ -104,8 +104,9 @@ impl Warp {
         let scatters: Vec<Scatter> = replicated.iter().map(|at| self.scatter(&measured[*at])).collect();
         for ((at, scatter), variance) in replicated.iter().zip(&scatters).zip(relative_variances(&scatters)) {
             observations.noise_shares[*at] *= variance;
-            observations.within.0 += scatter.freedom;
-            observations.within.1 += scatter.squares / variance;
+            observations.within.freedom += scatter.freedom;
+            observations.within.squares += scatter.squares / variance;
+            observations.within.log_variances += scatter.freedom * libm::log(variance);
         }
         observations
     }

@@ -124,6 +124,7 @@ fn draw_within(mean: f64, std: f64, slot: Slot, stream: &mut Stream) -> f64 {
     // In the lower tail probabilities are exact.
     let (from, to, sign) = if low > 0.0 { (-high, -low, -1.0) } else { (low, high, 1.0) };
     let (a, b) = (normal::cdf(from), normal::cdf(to));
-    let z = normal::quantile(a + (b - a) * unit);
+    // Of a slot beyond the reach of float64's probabilities, the end that is nearer.
+    let z = normal::quantile((a + (b - a) * unit).max(f64::MIN_POSITIVE));
     (mean + std * sign * z.clamp(from, to)).clamp(slot.low, slot.high)
 }

@@ -135,7 +135,7 @@ pub(crate) enum MeanRule {
 /// ∂/∂θ    = ½ Σ_ij (α_i α_j − C⁻¹_ij) ∂C_ij/∂θ,     α = C⁻¹ r
 /// ```
 /// (Rasmussen & Williams 2006, eq. 5.8 and 5.9.) Replications add the likelihood of their scatter
-/// within a point: `−ν/2 ln σ² − S/(2σ²)` up to a constant.
+/// within a point: `−½ Σ_i (d_i ln(r_i σ²) + S_i/(r_i σ²))` up to a constant.
 pub(crate) fn likelihood(
     pairs: &Pairs,
     observations: &Observations,

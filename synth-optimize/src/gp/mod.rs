@@ -18,6 +18,6 @@ pub(crate) use cholesky::{Cholesky, dot};
 pub(crate) use fit::{MEAN_VARIANCE, fit, plausible_kernel, starting_kernels, starting_noise};
 pub(crate) use kernel::Inputs;
 pub(crate) use likelihood::MeanRule;
-pub(crate) use observations::Observations;
+pub(crate) use observations::{Observations, Within};
 pub(crate) use process::Scratch;
 pub(crate) use standardisation::Standardisation;

@@ -8,11 +8,21 @@ pub(crate) struct Observations {
     pub(crate) values: Vec<f64>,
     /// Noise variance that is known (from standard errors).
     pub(crate) known_noise: Vec<f64>,
-    /// Share of the learned noise variance: 1 / replications, times what the point's own scatter says.
+    /// Share of the learned noise variance: the point's relative variance over its replications.
     pub(crate) noise_shares: Vec<f64>,
-    /// Degrees of freedom and sum of squares of replications about their point's mean, each square in
-    /// units of its point's share.
-    pub(crate) within: (f64, f64),
+    /// What replications say of the learned noise variance.
+    pub(crate) within: Within,
+}
+
+/// The scatter of replications about their points' means.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Within {
+    /// Degrees of freedom d_i, summed.
+    pub(crate) freedom: f64,
+    /// Sums of squares, each divided by its point's relative variance r_i.
+    pub(crate) squares: f64,
+    /// Σ d_i ln r_i.
+    pub(crate) log_variances: f64,
 }
 
 impl Observations {
@@ -32,7 +42,12 @@ impl Observations {
         if let Some(bad) = known_noise.iter().find(|v| !(v.is_finite() && **v >= 0.0)) {
             return Err(Error::invalid("noise variance", "a finite number >= 0", bad));
         }
-        Ok(Self { values: values.to_vec(), known_noise, noise_shares: vec![1.0; n], within: (0.0, 0.0) })
+        Ok(Self {
+            values: values.to_vec(),
+            known_noise,
+            noise_shares: vec![1.0; n],
+            within: Within::default(),
+        })
     }
 
     pub(crate) fn noise_of(&self, i: usize, noise_variance: f64) -> f64 {
@@ -41,12 +56,13 @@ impl Observations {
 
     /// Log density of the scatter within points, and its derivative with respect to ln σ².
     pub(crate) fn scatter(&self, noise_variance: f64) -> (f64, f64) {
-        let (freedom, squares) = self.within;
+        let Within { freedom, squares, log_variances } = self.within;
         if freedom <= 0.0 {
             return (0.0, 0.0);
         }
         let ratio = squares / noise_variance;
-        (-0.5 * freedom * libm::log(noise_variance) - 0.5 * ratio, -0.5 * freedom + 0.5 * ratio)
+        let log_density = -0.5 * (freedom * libm::log(noise_variance) + log_variances + ratio);
+        (log_density, -0.5 * freedom + 0.5 * ratio)
     }
 
     /// The observations at some of the points.

@@ -4,7 +4,7 @@ use synth_core::{Proposal, Result, Seed, Stream, Suggestion};
 
 use super::layout::{Layout, Place};
 use super::mixture::Mixture;
-use super::params::TpeParams;
+use super::params::Tpe;
 use super::split::Split;
 use super::widths::spread;
 use crate::distinct::{Seen, distinct, unseen};
@@ -35,14 +35,8 @@ pub(crate) struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     /// `trials` is how long the history is, which turns the draws and whose turn it is.
-    pub(crate) fn new(
-        params: &TpeParams,
-        layout: &'a Layout,
-        split: Split,
-        seen: Seen,
-        seed: Seed,
-        trials: usize,
-    ) -> Self {
+    pub(crate) fn new(tpe: &'a Tpe, split: Split, seen: Seen, seed: Seed, trials: usize) -> Self {
+        let Tpe { params, layout, .. } = tpe;
         let Split { good, weights, bad } = split;
         let of_column = |d: usize| good.iter().map(|point| point[d]).collect::<Vec<_>>();
         let spreads: Vec<f64> = (0..layout.axes.len()).map(|d| spread(&of_column(d))).collect();

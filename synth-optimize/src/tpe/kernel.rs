@@ -42,13 +42,15 @@ impl TruncatedNormal {
         -0.5 * libm::log(2.0 * PI) - libm::log(self.width) - self.log_inside
     }
 
-    /// ln of the mass between two points of the unit interval.
-    pub(crate) fn log_mass(&self, low: f64, high: f64) -> f64 {
-        let (a, b) = ((low - self.centre) / self.width, (high - self.centre) / self.width);
-        if b - a < NARROW {
-            let middle = 0.5 * (a + b);
-            return self.log_peak() - 0.5 * middle * middle + libm::log(high - low);
+    /// ln of the mass of the part of the unit interval that begins at `low`.
+    pub(crate) fn log_mass(&self, low: f64, extent: f64) -> f64 {
+        let a = (low - self.centre) / self.width;
+        let step = extent / self.width;
+        if step < NARROW {
+            let middle = a + 0.5 * step;
+            return self.log_peak() - 0.5 * middle * middle + libm::log(extent);
         }
+        let b = a + step;
         // In the lower tail nothing cancels.
         let (a, b) = if a > 0.0 { (-b, -a) } else { (a, b) };
         let (log_a, log_b) = (log_cdf(a), log_cdf(b));
@@ -107,7 +109,7 @@ mod tests {
             (0.95, 1.0, -532.5261231376803),
         ];
         for (low, high, log) in masses {
-            let mass = kernel.log_mass(low, high);
+            let mass = kernel.log_mass(low, high - low);
             assert!((mass - log).abs() < 1e-10 * log.abs().max(1.0), "{low} {high}: {mass} {log}");
         }
     }
@@ -116,12 +118,9 @@ mod tests {
     fn slots_sum_to_one_and_narrow_ones_are_the_density() {
         for (centre, width) in [(0.3, 0.01), (0.99, 0.2), (0.5, 1.0)] {
             let kernel = TruncatedNormal::new(centre, width);
-            let total: f64 =
-                (0..50).map(|i| kernel.log_mass(f64::from(i) / 50.0, f64::from(i + 1) / 50.0).exp()).sum();
+            let total: f64 = (0..50).map(|i| kernel.log_mass(f64::from(i) / 50.0, 0.02).exp()).sum();
             assert!((total - 1.0).abs() < 1e-12, "{total}");
-            let fine: f64 = (0..200_000)
-                .map(|i| kernel.log_mass(f64::from(i) * 5e-6, f64::from(i + 1) * 5e-6).exp())
-                .sum();
+            let fine: f64 = (0..200_000).map(|i| kernel.log_mass(f64::from(i) * 5e-6, 5e-6).exp()).sum();
             assert!((fine - 1.0).abs() < 1e-8, "{fine}");
         }
     }

@@ -23,11 +23,12 @@ pub(crate) enum Place {
     /// Its parameter does not exist there, or has one value only.
     Absent,
     At(f64),
-    /// Whole number `index`, which takes the interval from `low` to `high`.
+    /// Whole number `index`, which takes `extent` of the unit interval from `low` on. Where there are more
+    /// whole numbers than doubles in the interval, `low + extent` is `low`, but `extent` is still right.
     Slot {
         index: u64,
         low: f64,
-        high: f64,
+        extent: f64,
     },
     Level(usize),
 }
@@ -37,7 +38,7 @@ impl Place {
     pub(crate) fn number(self) -> Option<f64> {
         match self {
             Self::At(u) => Some(u),
-            Self::Slot { low, high, .. } => Some(0.5 * (low + high)),
+            Self::Slot { low, extent, .. } => Some((low + 0.5 * extent).min(1.0)),
             Self::Absent | Self::Level(_) => None,
         }
     }
@@ -48,7 +49,7 @@ impl Place {
 
     /// How much of the unit interval it takes.
     pub(crate) fn extent(self) -> f64 {
-        if let Self::Slot { low, high, .. } = self { high - low } else { 0.0 }
+        if let Self::Slot { extent, .. } = self { extent } else { 0.0 }
     }
 }
 
@@ -100,13 +101,72 @@ fn slot(domain: &Domain, u: f64) -> Place {
         return Place::Absent;
     };
     let index = n.abs_diff(*low);
-    let (from, to) = if *log {
-        let end = |x: i64, side: f64| libm::log(x as f64 + side);
-        let (a, b) = (end(*low, -0.5), end(*high, 0.5));
-        ((end(n, -0.5) - a) / (b - a), (end(n, 0.5) - a) / (b - a))
+    let (low, extent) = if *log {
+        let start = libm::log(*low as f64 - 0.5);
+        let length = libm::log(*high as f64 + 0.5) - start;
+        let below = n as f64 - 0.5;
+        ((libm::log(below) - start) / length, libm::log1p(1.0 / below) / length)
     } else {
         let count = high.abs_diff(*low) as f64 + 1.0;
-        (index as f64 / count, (index as f64 + 1.0) / count)
+        (index as f64 / count, 1.0 / count)
     };
-    Place::Slot { index, low: from, high: to }
+    Place::Slot { index, low, extent }
+}
+
+#[cfg(test)]
+mod tests {
+    use synth_core::{Parameter, ParameterSet};
+
+    use super::*;
+
+    fn layout(domain: Domain) -> Layout {
+        Layout::new(&ParameterSpace::new(vec![Parameter::new("n", domain)]).expect("valid"))
+    }
+
+    fn place_of(layout: &Layout, n: i64) -> Place {
+        let set = ParameterSet::new().with("n", n);
+        layout.places(&layout.encoding.encode(&set).expect("inside"))[0]
+    }
+
+    #[test]
+    fn whole_numbers_tile_the_unit_interval() {
+        for log in [false, true] {
+            let layout = layout(Domain::Int { low: 2, high: 60, log });
+            let mut end = 0.0;
+            for n in 2..=60 {
+                let Place::Slot { index, low, extent } = place_of(&layout, n) else { panic!("a slot") };
+                assert_eq!(index as i64, n - 2);
+                assert!((low - end).abs() < 1e-14 && extent > 0.0, "{n}: {low} {extent}");
+                end = low + extent;
+            }
+            assert!((end - 1.0).abs() < 1e-14, "{end}");
+        }
+    }
+
+    #[test]
+    fn slots_below_rounding_keep_their_extent() {
+        let most = 1_i64 << 51;
+        for (low, log) in [(-most, false), (1, true)] {
+            let layout = layout(Domain::Int { low, high: most, log });
+            for n in [low, most - 3, most] {
+                let place = place_of(&layout, n);
+                assert!(place.extent() > 0.0, "{n}: {place:?}");
+                assert!(place.number().is_some_and(|x| (0.0..=1.0).contains(&x)), "{n}: {place:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_does_not_exist_is_absent() {
+        let space = ParameterSpace::new(vec![
+            Parameter::new("kind", Domain::choice(["a", "b"])),
+            Parameter::new("one", Domain::float(2.0, 2.0)),
+            Parameter::new("x", Domain::float(0.0, 1.0)).when("kind", ["b"]),
+        ])
+        .expect("valid");
+        let layout = Layout::new(&space);
+        let absent = [Place::Level(0), Place::Absent, Place::Absent];
+        assert_eq!(layout.places(&[0.25, 0.5, 0.9]), absent);
+        assert_eq!(layout.places(&[0.75, 0.5, 0.9])[2], Place::At(0.9));
+    }
 }

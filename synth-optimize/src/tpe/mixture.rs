@@ -133,8 +133,8 @@ impl Column {
     fn add(&self, place: Place, terms: &mut [f64], masses: &mut BTreeMap<u64, Vec<f64>>) {
         match (self, place) {
             (Self::Numbers(numbers), Place::At(x)) => numbers.add(x, terms),
-            (Self::Numbers(numbers), Place::Slot { index, low, high }) => {
-                let masses = masses.entry(index).or_insert_with(|| numbers.log_masses(low, high));
+            (Self::Numbers(numbers), Place::Slot { index, low, extent }) => {
+                let masses = masses.entry(index).or_insert_with(|| numbers.log_masses(low, extent));
                 terms.iter_mut().zip(masses).for_each(|(term, mass)| *term += *mass);
             }
             (Self::Levels { levels, own, other }, Place::Level(level)) => {
@@ -166,9 +166,9 @@ impl Numbers {
         }
     }
 
-    fn log_masses(&self, low: f64, high: f64) -> Vec<f64> {
-        let uniform = libm::log(high - low);
-        self.kernels.iter().map(|k| k.as_ref().map_or(uniform, |k| k.log_mass(low, high))).collect()
+    fn log_masses(&self, low: f64, extent: f64) -> Vec<f64> {
+        let uniform = libm::log(extent);
+        self.kernels.iter().map(|k| k.as_ref().map_or(uniform, |k| k.log_mass(low, extent))).collect()
     }
 }
 

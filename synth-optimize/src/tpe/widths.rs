@@ -66,7 +66,7 @@ mod tests {
         assert!((spread(&places) - SPREADS * 0.1).abs() < 1e-15);
         assert_eq!(spread(&[Place::At(0.3); 4]), LEAST);
         assert_eq!(spread(&[Place::Absent, Place::At(0.3)]), 1.0);
-        let slot = Place::Slot { index: 2, low: 0.2, high: 0.3 };
+        let slot = Place::Slot { index: 2, low: 0.2, extent: 0.1 };
         assert!((spread(&[slot; 3]) - 0.05).abs() < 1e-15);
     }
 }

@@ -1,5 +1,5 @@
-//! Problems whose optimum a seed draws uniformly from the whole space, so that no habit (the middle of the
-//! box, its corners) is rewarded.
+//! Problems whose optimum a seed draws uniformly from the space or most of it (or which columns count), so
+//! that no habit (the middle of the box, its corners) is rewarded.
 
 use std::f64::consts::{E, PI};
 

@@ -35,7 +35,7 @@ impl Options {
                 }
             }
         }
-        options.seeds = first..first + count;
+        options.seeds = first..first + count.max(1);
         Ok(options)
     }
 }
