@@ -171,6 +171,7 @@ fn tpe_survives_the_widest_whole_numbers() {
     let space = space_of(vec![
         Parameter::new("n", Domain::int(-most, most)),
         Parameter::new("m", Domain::Int { low: 1, high: most, log: true }),
+        Parameter::new("k", Domain::Int { low: 1 << 60, high: (1 << 60) + 8, log: true }),
     ]);
     let tpe = TpeParams::default().build(space.clone()).expect("valid");
     let suggestion = ask_of(&tpe, &history(&space, 30, |i, _| i as f64), 8);

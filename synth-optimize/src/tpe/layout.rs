@@ -23,8 +23,8 @@ pub(crate) enum Place {
     /// Its parameter does not exist there, or has one value only.
     Absent,
     At(f64),
-    /// Whole number `index`, which takes `extent` of the unit interval from `low` on. Where there are more
-    /// whole numbers than doubles in the interval, `low + extent` is `low`, but `extent` is still right.
+    /// Whole number `index`, which takes `extent` of the unit interval from `low` on; kept apart because
+    /// `low + extent` may round to `low`.
     Slot {
         index: u64,
         low: f64,
@@ -104,8 +104,13 @@ fn slot(domain: &Domain, u: f64) -> Place {
     let (low, extent) = if *log {
         let start = libm::log(*low as f64 - 0.5);
         let length = libm::log(*high as f64 + 0.5) - start;
+        if length <= 0.0 {
+            // The ends are too close for their logarithms to differ.
+            return Place::Slot { index, low: 0.0, extent: 1.0 };
+        }
         let below = n as f64 - 0.5;
-        ((libm::log(below) - start) / length, libm::log1p(1.0 / below) / length)
+        let low = (libm::log(below) - start) / length;
+        (low.clamp(0.0, 1.0), (libm::log1p(1.0 / below) / length).min(1.0))
     } else {
         let count = high.abs_diff(*low) as f64 + 1.0;
         (index as f64 / count, 1.0 / count)
@@ -145,12 +150,12 @@ mod tests {
 
     #[test]
     fn slots_below_rounding_keep_their_extent() {
-        let most = 1_i64 << 51;
-        for (low, log) in [(-most, false), (1, true)] {
-            let layout = layout(Domain::Int { low, high: most, log });
-            for n in [low, most - 3, most] {
+        let (most, far) = (1_i64 << 52, 1_i64 << 60);
+        for (low, high, log) in [(0, most, false), (1, most, true), (far, far + 8, true)] {
+            let layout = layout(Domain::Int { low, high, log });
+            for n in [low, high - 3, high] {
                 let place = place_of(&layout, n);
-                assert!(place.extent() > 0.0, "{n}: {place:?}");
+                assert!(place.extent() > 0.0 && place.extent() <= 1.0, "{n}: {place:?}");
                 assert!(place.number().is_some_and(|x| (0.0..=1.0).contains(&x)), "{n}: {place:?}");
             }
         }
