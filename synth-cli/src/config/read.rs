@@ -27,7 +27,14 @@ pub(crate) const ACQUISITIONS: [(&str, Acquisition); 7] = [
 const POLICIES: [(&str, BatchPolicy); 2] = [("active", BatchPolicy::Active), ("sobol", BatchPolicy::Sobol)];
 
 /// Values of `optimizer`.
-pub(crate) const OPTIMIZERS: [(&str, &str); 3] = [("gp", "gp"), ("sobol", "sobol"), ("random", "random")];
+pub(crate) const OPTIMIZERS: [(&str, &str); 6] = [
+    ("auto", "auto"),
+    ("cmaes", "cmaes"),
+    ("gp", "gp"),
+    ("random", "random"),
+    ("sobol", "sobol"),
+    ("tpe", "tpe"),
+];
 
 /// Values of `generator`.
 const GENERATORS: [(&str, &str); 1] = [("voids", "voids")];
@@ -74,7 +81,7 @@ pub(crate) fn read_experiment(
         convergence_threshold: table.number("convergence_threshold", "a number above 0", |x| x > 0.0),
         early_stop_patience: table.count("early_stop_patience", 1..=10_000).unwrap_or(3),
         batch_policy: table.one_of("batch_policy", &POLICIES).unwrap_or(BatchPolicy::Active),
-        optimizer: table.one_of("optimizer", &OPTIMIZERS).unwrap_or("gp").to_owned(),
+        optimizer: table.one_of("optimizer", &OPTIMIZERS).unwrap_or("auto").to_owned(),
         acquisition_function: table
             .one_of("acquisition_function", &ACQUISITIONS)
             .unwrap_or(Acquisition::LogEi),

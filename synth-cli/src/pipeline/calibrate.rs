@@ -243,12 +243,13 @@ impl Current {
 }
 
 /// Who proposes single sets. A batch of the `distribution` mode has room for few of them, so there all
-/// are chosen by the acquisition, none merely where the model expects the minimum.
+/// that a model proposes are chosen by the acquisition, none merely where it expects the minimum.
 fn optimizer(experiment: &Experiment, space: &ParameterSpace) -> Result<Arc<dyn Optimizer>> {
     let (acquisition, space) = (experiment.acquisition_function, space.clone());
-    if experiment.optimizer == "gp" {
-        let exploit = experiment.mode == Mode::Point;
-        return Ok(Arc::new(GpParams { acquisition, exploit, ..GpParams::default() }.build(space)?));
+    let has_model = ["auto", "gp"].contains(&experiment.optimizer.as_str());
+    if has_model && experiment.mode == Mode::Distribution {
+        let params = GpParams { acquisition, exploit: false, ..GpParams::default() };
+        return Ok(Arc::new(params.build(space)?));
     }
     let options = OptimizerOptions { acquisition, ..OptimizerOptions::default() };
     optimizer_by_name(&experiment.optimizer, space, options).map(Arc::from)

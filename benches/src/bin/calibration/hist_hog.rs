@@ -1,8 +1,7 @@
 use image::{DynamicImage, GrayImage};
 use ndarray::Array2;
+use synth_benches::SIDE_PX;
 use synth_core::{Embedder, EmbedderId, Result};
-
-use crate::SIDE_PX;
 
 /// The second, fixed embedder: a pixel histogram beside histograms of oriented gradients.
 ///

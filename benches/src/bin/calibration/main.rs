@@ -1,8 +1,9 @@
 //! Does a calibration find the truth? Prints the table of unbiased MMD² to a hidden truth.
 //!
 //! ```text
-//! calibration [--seeds N] [--n-real 16,48] [--embedder features|hist-hog] [--truths N] [--policy active|sobol|both]
-//!             [--eval N] [--patience N] [--iterations N] [--replicates N] [--first-seed N] [--size-runs N]
+//! calibration [--seeds N] [--n-real 16,48] [--embedder features|hist-hog] [--truths N]
+//!             [--policy active,sobol,single] [--curve 1,2,4] [--batch N] [--replications N] [--eval N]
+//!             [--patience N] [--iterations N] [--replicates N] [--first-seed N] [--size-runs N]
 //! ```
 //!
 //! Each row is one calibration of the built-in void simulator to `n` independent real images (one per
@@ -10,9 +11,11 @@
 //! as many of the truth, at σ = the median distance of 1,000 truth images; ratios are to the uniform prior.
 //! *oracle* is the same family fitted to the real images' own parameters. `--truths` replaces the one
 //! truth by random ones: means uniform in the middle 80 % of each range, shapes Dirichlet(1).
+//! `--curve` measures the distribution that stands after each of those iterations, for each policy.
 //! `--size-runs` counts how often the verdict rejects a truth that lies in the family.
 #![expect(clippy::print_stdout, reason = "stdout is this program's result")]
 
+mod curve;
 mod hist_hog;
 mod options;
 mod table;
@@ -23,23 +26,17 @@ use std::error::Error;
 use hist_hog::HistHog;
 use image::DynamicImage;
 use ndarray::{Array2, ArrayView2, s};
-use options::Options;
-use rayon::prelude::*;
-use synth_core::{
-    Embedder, Embeddings, Generator, ParameterDistribution, ParameterSet, ParameterValue, Request, Result,
-    Seed,
-};
+use options::{Options, Plan};
+use synth_benches::VoidImages;
+use synth_core::{Embedder, Embeddings, ParameterDistribution, ParameterSet, ParameterValue, Result, Seed};
 use synth_embed::FeaturesParams;
-use synth_gen::{Voids, VoidsParams, builtin_chips};
 use synth_optimize::calibrate::{
-    Action, Calibration, CalibrationInput, CalibrationParams, CalibrationResult, InitialSet, Outcome,
-    TrialOrigin,
+    Action, Calibration, CalibrationInput, CalibrationParams, CalibrationResult, InitialSet, IterationRecord,
+    Outcome, TrialOrigin,
 };
+use synth_optimize::{Noise, OptimizerOptions, optimizer_by_name};
 use synth_validate::fidelity::{MmdParams, median_bandwidth, mmd2};
 use truths::{NUMBERS, SHAPES, experiment, independent, number, random_truth};
-
-const SIDE_PX: u32 = 224;
-const CHUNK: usize = 16;
 
 fn main() -> std::result::Result<(), Box<dyn Error>> {
     let options = Options::read()?;
@@ -48,14 +45,17 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
         return Ok(bench.size(&options)?);
     }
     for &n in &options.n_real {
-        table::print(&bench, &options, n)?;
+        if options.curve.is_empty() {
+            table::print(&bench, &options, n)?;
+        } else {
+            curve::print(&bench, &options, n)?;
+        }
     }
     Ok(())
 }
 
 struct Bench {
-    voids: Voids,
-    embedder: Box<dyn Embedder<DynamicImage>>,
+    voids: VoidImages,
 }
 
 /// A truth with what is measured once for it.
@@ -67,46 +67,31 @@ struct Truth {
     sigma: f64,
 }
 
+/// One calibration.
+struct Run<'a> {
+    /// Real images.
+    n: usize,
+    seed: u64,
+    plan: Plan,
+    params: &'a CalibrationParams,
+    /// Whether it starts from the close and far sets, not from a Sobol design.
+    seed_sets: bool,
+}
+
 impl Bench {
     fn new(options: &Options) -> std::result::Result<Self, Box<dyn Error>> {
-        let voids = VoidsParams { labels: false, ..VoidsParams::default() }.build(builtin_chips(SIDE_PX)?)?;
         let embedder: Box<dyn Embedder<DynamicImage>> = match options.embedder.as_str() {
             "features" => Box::new(FeaturesParams::default().build()?),
             "hist-hog" => Box::new(HistHog::new()),
             other => return Err(format!("unknown embedder {other}").into()),
         };
-        Ok(Self { voids, embedder })
-    }
-
-    fn embed_sets(&self, sets: &[ParameterSet], seed: Seed) -> Result<Array2<f32>> {
-        let chunks: Vec<Array2<f32>> = sets
-            .par_chunks(CHUNK)
-            .enumerate()
-            .map(|(chunk, sets)| {
-                let request = |(i, set): (usize, &ParameterSet)| {
-                    Request::new(set.clone(), seed, (chunk * CHUNK + i) as u64)
-                };
-                let requests: Vec<Request> = sets.iter().enumerate().map(request).collect();
-                let samples: Vec<DynamicImage> = self
-                    .voids
-                    .generate(&requests)?
-                    .into_iter()
-                    .map(|s| s.map(|s| s.item).map_err(|e| synth_core::Error::component("voids", e)))
-                    .collect::<Result<_>>()?;
-                self.embedder.embed(&samples.iter().collect::<Vec<_>>())
-            })
-            .collect::<Result<_>>()?;
-        let mut all = Array2::zeros((sets.len(), self.embedder.dim()));
-        for (i, chunk) in chunks.iter().enumerate() {
-            all.slice_mut(s![i * CHUNK..i * CHUNK + chunk.nrows(), ..]).assign(chunk);
-        }
-        Ok(all)
+        Ok(Self { voids: VoidImages::new(embedder)? })
     }
 
     /// Independent images of a distribution, one per parameter set.
     fn images(&self, distribution: &ParameterDistribution, count: usize, seed: Seed) -> Result<Array2<f32>> {
         let sets = self.sets(distribution, count, seed.derive("sets"))?;
-        self.embed_sets(&sets, seed.derive("images"))
+        self.voids.embed(&sets, seed.derive("images"))
     }
 
     fn sets(
@@ -160,16 +145,19 @@ impl Bench {
     fn calibrate(
         &self,
         truth: &Truth,
-        n: usize,
-        seed: u64,
-        params: CalibrationParams,
-        seed_sets: bool,
+        run: &Run<'_>,
+        mut saved: impl FnMut(&IterationRecord) -> Result<()>,
     ) -> Result<CalibrationResult> {
-        let root = Seed::from_u64(seed).derive("bench/run");
-        let real = self.images(&truth.distribution, n, root.derive("real"))?;
-        let real = Embeddings::ungrouped(real, self.embedder.identity().clone())?;
+        let root = Seed::from_u64(run.seed).derive("bench/run");
+        let real = self.images(&truth.distribution, run.n, root.derive("real"))?;
+        let real = Embeddings::ungrouped(real, self.voids.embedder().identity().clone())?;
         let mut input = CalibrationInput::new(self.voids.space().clone(), real, root.derive("calibration"));
-        if seed_sets {
+        if run.plan == Plan::Single {
+            let options = OptimizerOptions { noise: Noise::Present, ..OptimizerOptions::default() };
+            let gp = optimizer_by_name("gp", self.voids.space().clone(), options)?;
+            input.optimizer = Some(gp.into());
+        }
+        if run.seed_sets {
             for (name, origin, distribution) in
                 [("close", TrialOrigin::Close, &truth.close), ("far", TrialOrigin::Far, &truth.far)]
             {
@@ -179,8 +167,11 @@ impl Bench {
                 }
             }
         }
-        let mut calibration =
-            Calibration::new(params, input, &MmdParams::default().with_permutations(0).build()?)?;
+        let mut calibration = Calibration::new(
+            run.plan.params(run.params),
+            input,
+            &MmdParams::default().with_permutations(0).build()?,
+        )?;
         let (mut planned, mut made) = (Vec::new(), 0);
         loop {
             let outcome = match calibration.next() {
@@ -198,12 +189,15 @@ impl Bench {
                         .flat_map(|t| std::iter::repeat_n(t.params.clone(), t.replications))
                         .collect();
                     made += 1;
-                    let matrix = self.embed_sets(&sets, root.derive(&format!("iteration {made}")))?;
+                    let matrix = self.voids.embed(&sets, root.derive(&format!("iteration {made}")))?;
                     let ids = (0..groups.len()).map(|i| format!("iter{made}_{i:03}")).collect();
-                    let identity = self.embedder.identity().clone();
+                    let identity = self.voids.embedder().identity().clone();
                     Outcome::Embedded { embeddings: Some(Embeddings::new(ids, groups, matrix, identity)?) }
                 }
-                Action::Save { .. } => Outcome::Saved,
+                Action::Save { record } => {
+                    saved(&record)?;
+                    Outcome::Saved
+                }
                 Action::Done(result) => return Ok(*result),
             };
             calibration.apply(outcome)?;
@@ -217,7 +211,9 @@ impl Bench {
             let (mut rejected, mut tested) = (0_u32, 0_u32);
             let mut p_values = Vec::new();
             for seed in options.first_seed..options.first_seed + options.size_runs {
-                let result = self.calibrate(&truth, n, 10_000 + seed, options.params.clone(), true)?;
+                let plan = Plan::Active;
+                let run = Run { n, seed: 10_000 + seed, plan, params: &options.params, seed_sets: true };
+                let result = self.calibrate(&truth, &run, |_| Ok(()))?;
                 if let Some(p) = result.verdict.p_value {
                     tested += 1;
                     rejected += u32::from(p <= 0.05);

@@ -5,12 +5,12 @@ use std::error::Error;
 use std::time::Instant;
 
 use synth_core::{ParameterDistribution, Seed};
-use synth_optimize::calibrate::{BatchPolicy, CalibrationParams, CalibrationResult};
+use synth_optimize::calibrate::CalibrationResult;
 
-use crate::options::Options;
-use crate::{Bench, Truth};
+use crate::options::{Options, Plan};
+use crate::{Bench, Run, Truth};
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+pub(crate) type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// What every calibration to one truth is measured beside.
 struct Reference {
@@ -49,13 +49,13 @@ pub(crate) fn print(bench: &Bench, options: &Options, n: usize) -> Outcome<()> {
             Some(own) => shared.insert(own),
             None => shared.as_mut().ok_or("no truth")?,
         };
-        for &policy in &options.policies {
-            let row = row(bench, options, reference, n, seed, policy)?;
+        for &plan in &options.plans {
+            let row = row(bench, options, reference, n, seed, plan)?;
             let ratio = row.calibrated.0 / reference.prior;
-            let column = columns.entry(format!("{policy:?}")).or_default();
+            let column = columns.entry(format!("{plan:?}")).or_default();
             column.ratios.push(ratio);
             column.below_close += usize::from(row.calibrated.0 < reference.close);
-            println!("seed {seed} {policy:?}: {}", describe(&row, reference));
+            println!("seed {seed} {plan:?}: {}", describe(&row, reference));
         }
     }
     for (policy, column) in &columns {
@@ -78,7 +78,7 @@ fn reference(bench: &Bench, options: &Options, n: usize, number: Option<u64>) ->
         let (far, itself) = (measure("far", &truth.far)?, measure("truth", &truth.distribution)?);
         println!(
             "embedder {}, {n} real, sigma {:.4}: prior {}, close {}, far {}, truth against truth {}",
-            bench.embedder.identity(),
+            bench.voids.embedder().identity(),
             truth.sigma,
             show(prior),
             show(close),
@@ -95,13 +95,13 @@ fn row(
     reference: &Reference,
     n: usize,
     seed: u64,
-    policy: BatchPolicy,
+    plan: Plan,
 ) -> Outcome<Row> {
     let truth = &reference.truth;
     let root = Seed::from_u64(seed).derive("bench/eval");
     let started = Instant::now();
-    let params = CalibrationParams { policy, ..options.params.clone() };
-    let result = bench.calibrate(truth, n, seed, params, !options.truths)?;
+    let run = Run { n, seed, plan, params: &options.params, seed_sets: !options.truths };
+    let result = bench.calibrate(truth, &run, |_| Ok(()))?;
     let seconds = started.elapsed().as_secs_f64();
     let calibrated = bench.divergence(truth, &result.distribution, options.eval, root)?;
     let single = ParameterDistribution::point(result.best.first().ok_or("no best set")?.params.clone());
@@ -134,9 +134,9 @@ fn summary(column: &Column) -> String {
     let mut sorted = column.ratios.clone();
     sorted.sort_by(f64::total_cmp);
     let q = |level: f64| sorted[((sorted.len() - 1) as f64 * level).round() as usize];
-    let median = (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0;
     format!(
-        "ratio median {median:.3}, quartiles {:.3} {:.3}, range {:.3} {:.3}, mean {:.3}; below close {} of {}",
+        "ratio median {:.3}, quartiles {:.3} {:.3}, range {:.3} {:.3}, mean {:.3}; below close {} of {}",
+        median(&column.ratios),
         q(0.25),
         q(0.75),
         q(0.0),
@@ -145,6 +145,12 @@ fn summary(column: &Column) -> String {
         column.below_close,
         sorted.len()
     )
+}
+
+pub(crate) fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0
 }
 
 fn gain(active: &[f64], sobol: &[f64]) -> String {

@@ -12,6 +12,7 @@
 #![expect(clippy::print_stdout, reason = "answering is what it is for")]
 
 mod hidden;
+mod images;
 mod problems;
 mod regret;
 mod times;
@@ -23,7 +24,7 @@ use serde::Deserialize;
 use synth_core::{Optimizer, ParameterSet, Proposal, Result, Seed};
 use synth_optimize::SobolParams;
 
-use problems::{Problem, find, problems};
+use problems::{BlackBox, Problem, find, problems};
 
 /// Points that every optimiser is given to start with.
 const START: usize = 16;
@@ -49,22 +50,28 @@ fn start(problem: &Problem, seed: u64) -> Result<Vec<Proposal>> {
 fn list() -> Result<()> {
     for problem in problems()? {
         let space = serde_json::json!({ "parameters": problem.space.parameters() });
-        let noisy = problem.noise > 0.0;
-        println!("{}", serde_json::json!({ "problem": problem.name, "noisy": noisy, "space": space }));
+        let (name, noisy, slow) = (problem.name, problem.is_noisy(), problem.is_slow());
+        println!("{}", serde_json::json!({ "problem": name, "noisy": noisy, "slow": slow, "space": space }));
     }
     Ok(())
 }
 
 fn evaluate() -> std::result::Result<(), Box<dyn Error>> {
-    let problems = problems()?;
+    let mut known: Option<(Problem, u64, BlackBox)> = None;
     for line in std::io::stdin().lock().lines() {
         let question: Question = serde_json::from_str(&line?)?;
-        let problem = problems.iter().find(|p| p.name == question.problem);
-        let problem = problem.ok_or_else(|| format!("no problem {}", question.problem))?;
-        let set = problem.space.resolve(&question.params)?;
-        let regret = problem.regret(question.seed)?(&set)?;
-        let value = problem.value(regret, question.seed, question.index);
-        println!("{}", serde_json::json!({ "value": value, "regret": regret }));
+        let seed = question.seed;
+        let (problem, _, evaluate) =
+            match known.take().filter(|(problem, of, _)| problem.name == question.problem && *of == seed) {
+                Some(same) => known.insert(same),
+                None => {
+                    let problem = find(&question.problem)?;
+                    let black_box = problem.black_box(seed)?;
+                    known.insert((problem, seed, black_box))
+                }
+            };
+        let answer = evaluate(&problem.space.resolve(&question.params)?, question.index)?;
+        println!("{}", serde_json::json!({ "value": answer.value, "regret": answer.regret }));
         std::io::stdout().flush()?;
     }
     Ok(())

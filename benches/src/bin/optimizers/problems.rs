@@ -8,35 +8,71 @@ use synth_optimize::problems::{
 };
 
 use crate::hidden;
+use crate::images::PointOfImages;
 
 /// Simple regret of a parameter set: how far above the minimum it is, without noise.
 pub(crate) type Regret = Box<dyn Fn(&ParameterSet) -> Result<f64>>;
 
+/// What comes of evaluating a parameter set: the value that an optimiser is told, and the truth.
+pub(crate) struct Answer {
+    pub(crate) value: f64,
+    pub(crate) regret: f64,
+}
+
+/// Evaluates a parameter set as the evaluation of the given number, which decides the noise.
+pub(crate) type BlackBox = Box<dyn Fn(&ParameterSet, u64) -> Result<Answer>>;
+
+enum Source {
+    /// A formula, and the standard deviation of the noise on its values.
+    Formula { regret: fn(u64, Seed) -> Result<Regret>, noise: f64 },
+    /// The void simulator's images.
+    VoidImages,
+}
+
 pub(crate) struct Problem {
     pub(crate) name: &'static str,
     pub(crate) space: ParameterSpace,
-    /// Standard deviation of the noise on every value.
-    pub(crate) noise: f64,
-    instance: fn(u64, Seed) -> Result<Regret>,
+    source: Source,
 }
 
 impl Problem {
-    /// The problem of a seed; known functions are the same for all.
-    pub(crate) fn regret(&self, seed: u64) -> Result<Regret> {
-        (self.instance)(seed, Seed::from_u64(seed).derive("optimizers").derive(self.name))
+    pub(crate) fn is_noisy(&self) -> bool {
+        match self.source {
+            Source::Formula { noise, .. } => noise > 0.0,
+            Source::VoidImages => true,
+        }
     }
 
-    /// What an optimiser is told at evaluation `index`, beside the regret.
-    pub(crate) fn value(&self, regret: f64, seed: u64, index: u64) -> f64 {
-        let mut stream = Seed::from_u64(seed).derive("noise").derive(self.name).stream(index);
-        regret + self.noise * stream.normal()
+    /// Whether it takes minutes, where the others take seconds.
+    pub(crate) fn is_slow(&self) -> bool {
+        matches!(self.source, Source::VoidImages)
+    }
+
+    /// The problem of a seed; known functions are the same for all.
+    pub(crate) fn black_box(&self, seed: u64) -> Result<BlackBox> {
+        let own = Seed::from_u64(seed).derive("optimizers").derive(self.name);
+        match self.source {
+            Source::Formula { regret, noise } => {
+                let regret = regret(seed, own)?;
+                let noises = Seed::from_u64(seed).derive("noise").derive(self.name);
+                Ok(Box::new(move |set, index| {
+                    let regret = regret(set)?;
+                    Ok(Answer { value: regret + noise * noises.stream(index).normal(), regret })
+                }))
+            }
+            Source::VoidImages => {
+                let images = PointOfImages::new(own)?;
+                Ok(Box::new(move |set, index| images.evaluate(set, index)))
+            }
+        }
     }
 }
 
 pub(crate) fn problems() -> Result<Vec<Problem>> {
-    let problem = |name, space: Result<ParameterSpace>, noise, instance| {
-        space.map(|space| Problem { name, space, noise, instance })
+    let problem = |name, space: Result<ParameterSpace>, noise, regret| {
+        space.map(|space| Problem { name, space, source: Source::Formula { regret, noise } })
     };
+    let images = void_space().map(|space| Problem { name: "void_images", space, source: Source::VoidImages });
     [
         problem("branin2", branin_space(), 0.0, |_, _| {
             Ok(Box::new(|set| Ok(branin(set.float("x")?, set.float("y")?) - BRANIN_MINIMUM)))
@@ -57,6 +93,7 @@ pub(crate) fn problems() -> Result<Vec<Problem>> {
         problem("counts6", ParameterSpace::new(hidden::six_counts()), 0.0, |_, seed| hidden::counts(seed)),
         problem("catalyst", ParameterSpace::new(hidden::recipe()), 0.0, |_, seed| hidden::catalyst(seed)),
         problem("training", ParameterSpace::new(hidden::network()), 0.02, |_, seed| hidden::training(seed)),
+        images,
     ]
     .into_iter()
     .collect()

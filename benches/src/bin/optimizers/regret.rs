@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use synth_core::{Optimizer, ParameterSet, Result, Seed, Trial};
 use synth_optimize::{Noise, OptimizerOptions, optimizer_by_name};
 
-use crate::problems::{Problem, Regret, find, problems};
+use crate::problems::{Answer, BlackBox, Problem, find, problems};
 use crate::{BATCH, start};
 
 const BATCHES: usize = 10;
@@ -20,7 +20,8 @@ struct Options {
 impl Options {
     fn read(words: &[&str]) -> std::result::Result<Self, Box<dyn Error>> {
         let (mut first, mut count) = (0, 20);
-        let mut options = Self { seeds: 0..0, problems: problems()?, by: vec!["gp".into(), "random".into()] };
+        let quick = problems()?.into_iter().filter(|p| !p.is_slow()).collect();
+        let mut options = Self { seeds: 0..0, problems: quick, by: vec!["gp".into(), "random".into()] };
         for pair in words.chunks(2) {
             match pair {
                 ["--seeds", value] => count = value.parse()?,
@@ -50,12 +51,12 @@ struct Tried {
 
 /// The regret of the set that looked best after each batch.
 fn curve(optimizer: &dyn Optimizer, problem: &Problem, seed: u64) -> Result<Vec<f64>> {
-    let regret = problem.regret(seed)?;
+    let black_box = problem.black_box(seed)?;
     let (mut trials, mut tried, mut curve) = (Vec::new(), Vec::new(), Vec::new());
     let mut proposals = start(problem, seed)?;
     for _ in 0..=BATCHES {
         for proposal in proposals {
-            evaluate(problem, &regret, seed, proposal.params, &mut trials, &mut tried)?;
+            evaluate(&black_box, proposal.params, &mut trials, &mut tried)?;
         }
         curve.push(tried.iter().min_by(|a, b| a.mean.total_cmp(&b.mean)).map_or(f64::INFINITY, |t| t.regret));
         proposals = optimizer.suggest(&trials, BATCH, Seed::from_u64(seed))?.proposals;
@@ -64,21 +65,18 @@ fn curve(optimizer: &dyn Optimizer, problem: &Problem, seed: u64) -> Result<Vec<
 }
 
 fn evaluate(
-    problem: &Problem,
-    regret: &Regret,
-    seed: u64,
+    black_box: &BlackBox,
     params: ParameterSet,
     trials: &mut Vec<Trial>,
     tried: &mut Vec<Tried>,
 ) -> Result<()> {
-    let here = regret(&params)?;
-    let value = problem.value(here, seed, trials.len() as u64);
+    let Answer { value, regret } = black_box(&params, trials.len() as u64)?;
     trials.push(Trial::ok(params.clone(), value));
     if let Some(known) = tried.iter_mut().find(|known| known.params == params) {
         known.count += 1.0;
         known.mean += (value - known.mean) / known.count;
     } else {
-        tried.push(Tried { params, mean: value, count: 1.0, regret: here });
+        tried.push(Tried { params, mean: value, count: 1.0, regret });
     }
     Ok(())
 }
@@ -95,7 +93,7 @@ pub(crate) fn print(words: &[&str]) -> std::result::Result<(), Box<dyn Error>> {
     println!("{:<18}{:<8}{:>6}  median   (quartiles)", "problem", "by", "batch");
     for problem in &options.problems {
         for by in &options.by {
-            let noise = if problem.noise > 0.0 { Noise::Present } else { Noise::None };
+            let noise = if problem.is_noisy() { Noise::Present } else { Noise::None };
             let given = OptimizerOptions { noise, ..OptimizerOptions::default() };
             let one =
                 |seed: u64| curve(&*optimizer_by_name(by, problem.space.clone(), given)?, problem, seed);
