@@ -2,7 +2,7 @@
 
     python compare_optimizers.py --bench PATH --synth PATH --peers synth,botorch,random --problems branin2 --seeds 20
                                  --out regrets.jsonl
-    python compare_optimizers.py table regrets.jsonl
+    python compare_optimizers.py table regrets.jsonl [--within 2]
 
 Everybody is told the same 16 starting sets with their values, then proposes 10 batches of 8 and is told the 8
 values of one before it is asked for the next; a set proposed twice counts twice. Everybody knows the types and
@@ -26,6 +26,7 @@ GPy 1.13.2 and pymoo 0.6.2 in an environment of its own (--python hebo=PATH).
 """
 import argparse
 import json
+import math
 import os
 import platform
 import resource
@@ -42,7 +43,7 @@ from pathlib import Path
 
 from optimizer_peers import PEERS
 
-BATCHES, BATCH = 10, 8
+START, BATCHES, BATCH = 16, 10, 8
 FLOOR = 1e-6  # regrets below count as this in a ratio
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 
@@ -182,7 +183,7 @@ def run_task(task):
 def compare(a):
     problems = {line["problem"]: line for line in printed_lines([a.bench, "problems"])}
     peers = [f"synth:{a.optimizer}" if peer == "synth" else peer for peer in a.peers.split(",")]
-    chosen = a.problems.split(",") if a.problems else list(problems)
+    chosen = a.problems.split(",") if a.problems else [name for name, p in problems.items() if not p.get("slow")]
     unknown = [name for name in chosen if name not in problems]
     unknown += [peer for peer in peers if peer not in PEERS and not peer.startswith("synth:")]
     if unknown:
@@ -230,46 +231,64 @@ def cell(records, batch):
     return f"{middle:.3g} ({low:.3g} to {high:.3g})"
 
 
+def trials_to(record, regret):
+    """Trials after which the regret is at most that, counted in whole batches."""
+    batch = next((i for i, at in enumerate(record["curve"]) if at <= regret), math.inf)
+    return START + BATCH * batch
+
+
 def median_seconds(records, clock):
     seconds = [r["batch_seconds"][clock] for r in records if "batch_seconds" in r]
     return f"{statistics.median(seconds):.3g}" if seconds else "-"
 
 
-def table(path):
-    """A peer's runs are compared on the seeds that all peers of the problem have."""
+def ratio(records, others, batch):
+    """Median regret beside another's, on the seeds that both have."""
+    common = sorted(set(records) & set(others))
+    medians = [statistics.median(after(runs[seed], batch) for seed in common) for runs in (records, others)]
+    return max(medians[0], FLOOR) / max(medians[1], FLOOR) if common else math.nan
+
+
+def table(path, within):
+    """A row is of the seeds that the peer has, a ratio of those that both have."""
     groups = defaultdict(lambda: defaultdict(dict))
     for r in read(path):
         groups[r["problem"]][r["peer"]][r["seed"]] = r
     print(f"Machine: {platform.processor() or platform.machine()}, one thread. "
           "Regrets: median (quartiles) over the seeds.")
-    ratios = defaultdict(dict)
     for problem, peers in groups.items():
-        seeds = set.intersection(*(set(runs) for runs in peers.values()))
-        if not seeds:
-            print(f"\n### {problem}: no seed that all peers have")
-            continue
-        rows = {peer: [runs[s] for s in sorted(seeds)] for peer, runs in peers.items()}
-        final = {peer: statistics.median(after(r, BATCHES) for r in runs) for peer, runs in rows.items()}
-        print(f"\n### {problem}, {len(seeds)} seeds\n\n| peer | after {BATCHES // 2} batches | after {BATCHES} "
-              "| CPU s a batch | wall s | repeated | failed |\n|---|---|---|---|---|---|---|")
-        for peer in sorted(rows, key=final.get):
-            runs = rows[peer]
-            print(f"| {peer} | {cell(runs, BATCHES // 2)} | {cell(runs, BATCHES)} | {median_seconds(runs, 'cpu')} "
-                  f"| {median_seconds(runs, 'wall')} | {statistics.fmean(r['repeated'] for r in runs):.1f} "
-                  f"| {sum(r['failed'] is not None for r in runs)} |")
-        others = {peer: at for peer, at in final.items() if not peer.startswith("synth:")}
-        for peer in set(final) - set(others) if others else ():
-            best = min(others, key=others.get)
-            whole = all(r["failed"] is None for r in rows[peer])
-            ratios[peer][problem] = (max(final[peer], FLOOR) / max(others[best], FLOOR), best, whole)
-    for peer, of in sorted(ratios.items()):
-        problem, (ratio, best, _) = max(of.items(), key=lambda item: item[1][0])
-        print(f"\n{peer}: lowest median on {sum(r <= 1 and whole for r, _, whole in of.values())} of {len(of)} problems; "
-              f"worst ratio to the best peer {ratio:.2f} ({problem}, {best})")
+        print(f"\n### {problem}\n\n| peer | seeds | after {BATCHES // 2} batches | after {BATCHES} "
+              f"| CPU s a batch | repeated | failed |{' trials |' if within else ''}\n"
+              f"|---|---|---|---|---|---|---|{'---|' if within else ''}")
+        for peer in sorted(peers, key=lambda p: statistics.median(after(r, BATCHES) for r in peers[p].values())):
+            runs = list(peers[peer].values())
+            trials = statistics.median(trials_to(r, within) for r in runs) if within else 0
+            print(f"| {peer} | {len(runs)} | {cell(runs, BATCHES // 2)} | {cell(runs, BATCHES)} "
+                  f"| {median_seconds(runs, 'cpu')} | {statistics.fmean(r['repeated'] for r in runs):.1f} "
+                  f"| {sum(r['failed'] is not None for r in runs)} |{f' {trials:g} |' if within else ''}")
+    standings(groups)
     failed = {(r["peer"], r["problem"], r["failed"]) for p in groups.values() for runs in p.values()
               for r in runs.values() if r["failed"]}
     for peer, problem, message in sorted(failed):
         print(f"\n{peer} failed on {problem}: {' '.join(message.split())[:200]}")
+
+
+def standings(groups):
+    """How synth's optimisers stand beside the best of the others on each problem."""
+    for ours in sorted({peer for peers in groups.values() for peer in peers if peer.startswith("synth:")}):
+        for batch in (BATCHES // 2, BATCHES):
+            worst = {}
+            for problem, peers in groups.items():
+                others = {p: ratio(peers[ours], runs, batch) for p, runs in peers.items()
+                          if not p.startswith("synth:")} if ours in peers else {}
+                if others:
+                    best = max(others, key=others.get)
+                    worst[problem] = (others[best], best)
+            if worst:
+                problem, (most, best) = max(worst.items(), key=lambda item: item[1][0])
+                print(f"\n{ours} after {batch} batches: lowest median on {sum(r <= 1 for r, _ in worst.values())} of "
+                      f"{len(worst)} problems; above twice the best on {sum(r > 2 for r, _ in worst.values())}; "
+                      f"at worst {most:.2f} times ({problem}, {best})")
 
 
 def main():
@@ -278,13 +297,15 @@ def main():
     if sys.argv[1:2] == ["table"]:
         p = argparse.ArgumentParser(prog="compare_optimizers.py table")
         p.add_argument("file")
-        return table(p.parse_args(sys.argv[2:]).file)
+        p.add_argument("--within", type=float, help="also print how many trials it takes to come so near")
+        a = p.parse_args(sys.argv[2:])
+        return table(a.file, a.within)
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--bench", required=True, help="the bench program")
     p.add_argument("--synth", help="synth's program")
     p.add_argument("--optimizer", default="auto", help="of the peer `synth`")
     p.add_argument("--peers", default="synth," + ",".join(PEERS))
-    p.add_argument("--problems", help="default: all of the bench program's")
+    p.add_argument("--problems", help="default: all of the bench program's that take seconds")
     p.add_argument("--seeds", type=int, default=20)
     p.add_argument("--first-seed", type=int, default=0)
     p.add_argument("--jobs", type=int, default=1, help="runs at a time")

@@ -105,7 +105,7 @@ fn candidates(frame: &Frame<'_>, member: &Member, seed: Seed) -> Points {
     points
 }
 
-fn design_inverse(basis: &DMatrix<f64>) -> DMatrix<f64> {
+pub(crate) fn design_inverse(basis: &DMatrix<f64>) -> DMatrix<f64> {
     let p = basis.ncols();
     let mut information = basis.transpose() * basis + DMatrix::identity(p, p) * RIDGE;
     information[(0, 0)] -= RIDGE * 0.999;
@@ -139,8 +139,8 @@ fn by_gain(
 }
 
 /// Adds unseen points to `chosen` until it holds `until`.
-#[expect(clippy::too_many_arguments, reason = "a private loop body, shared by both halves of a batch")]
-fn take(
+#[expect(clippy::too_many_arguments, reason = "a loop body, shared by all that choose sets")]
+pub(crate) fn take(
     frame: &Frame<'_>,
     encoding: &Encoding,
     seen: &mut Seen,

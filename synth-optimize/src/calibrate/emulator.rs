@@ -1,8 +1,9 @@
 //! The emulator: how the summaries of one sample depend on its parameters,
 //! s | θ ~ N(m(θ), Σ), m a ridge regression on a polynomial basis.
 
-use nalgebra::{Cholesky, DMatrix, Dyn};
+use nalgebra::{Cholesky, DMatrix, DVectorView, Dyn, RowDVector};
 
+use super::fit::intraclass_correlation;
 use super::linear::{members, solve, spd_inverse};
 
 const RIDGES: [f64; 5] = [0.3, 1.0, 3.0, 10.0, 30.0];
@@ -13,6 +14,8 @@ const SHRINKAGE: f64 = 0.02;
 pub(crate) struct Emulator {
     coefficients: DMatrix<f64>,
     factor: Cholesky<f64, Dyn>,
+    /// Share of Σ that samples of one set have in common, which is what the regression misses.
+    pub(crate) shared: f64,
 }
 
 impl Emulator {
@@ -36,7 +39,24 @@ impl Emulator {
             }
         }
         let factor = covariance(&residuals).cholesky()?;
-        Some(Self { coefficients, factor })
+        let shared = intraclass_correlation(&residuals, &members);
+        Some(Self { coefficients, factor, shared })
+    }
+
+    /// ln N(s̄; m(θₘ), vₘ Σ) up to a constant at each point, for a mean `[1, k]` of summaries, the basis
+    /// `[points, p]` of the parameters, and each point's v.
+    pub(crate) fn ln_density_of_mean(
+        &self,
+        mean: &RowDVector<f64>,
+        basis: &DMatrix<f64>,
+        spreads: &[f64],
+    ) -> Vec<f64> {
+        let mut gaps = (basis * &self.coefficients).transpose();
+        gaps.column_iter_mut().for_each(|mut column| column -= mean.transpose());
+        self.factor.l_dirty().solve_lower_triangular_mut(&mut gaps);
+        let k = mean.len() as f64;
+        let ln = |(gap, v): (DVectorView<'_, f64>, &f64)| -0.5 * (gap.norm_squared() / v + k * v.ln());
+        gaps.column_iter().zip(spreads).map(ln).collect()
     }
 
     /// ln p(sᵢ | θₘ) up to a constant, `[samples][points]`, for summaries `[samples, k]` and the basis
@@ -120,5 +140,10 @@ mod tests {
         let ln = emulator.ln_likelihood(&DMatrix::from_element(1, 1, 0.5), &grid);
         assert!(ln[0][1] > -0.05, "the peak: {ln:?}");
         assert!((ln[0][0] + 0.5).abs() < 0.2 && (ln[0][2] + 0.5).abs() < 0.2, "one noise away: {ln:?}");
+        // A mean of which v is 1 is a sample; at v = 4 its normal is twice as wide.
+        let means = emulator.ln_density_of_mean(&RowDVector::from_element(1, 0.5), &grid, &[1.0, 1.0, 4.0]);
+        let wide = ln[0][2] / 4.0 - 2_f64.ln();
+        assert!((means[0] - ln[0][0]).abs() < 1e-12 && (means[2] - wide).abs() < 1e-12, "{means:?}");
+        assert!(emulator.shared < 0.1, "a quadratic misses nothing of a line: {}", emulator.shared);
     }
 }

@@ -23,6 +23,8 @@ const CHOSEN_GRID: u64 = 1024;
 #[derive(Debug)]
 pub(crate) struct Surrogate {
     pub(crate) points: Points,
+    /// The set of each generated sample.
+    pub(crate) groups: Vec<usize>,
     pub(crate) basis: DMatrix<f64>,
     pub(crate) summaries: Summaries,
     /// `None` where the embedding reveals nothing of any parameter.
@@ -104,7 +106,8 @@ impl Frame<'_> {
         let rows = first_rows(&generated.groups);
         let smoothed = mean.weights_at(self.axes, &points.select(&rows, self.axes));
         let firsts = rows.iter().map(|&row| (row, generated.groups[row])).collect();
-        Ok(Surrogate { points, basis, summaries, emulator, mean, cross, firsts, smoothed })
+        let groups = generated.groups.clone();
+        Ok(Surrogate { points, groups, basis, summaries, emulator, mean, cross, firsts, smoothed })
     }
 
     /// Fits by likelihood and by mean embedding, and chooses: the fit by likelihood, unless one of the

@@ -12,6 +12,7 @@ use super::data::{Generated, Real, Similarity, folds, split};
 use super::family::Hyperprior;
 use super::fit::{Earlier, Fit, Frame};
 use super::history::History;
+use super::likely::likely;
 use super::params::{BatchPolicy, CalibrationMode, CalibrationParams};
 use super::record::{FailedSample, InitialSet, PlannedTrial, StopReason, TrialOrigin};
 use super::report;
@@ -374,13 +375,17 @@ impl Calibration {
         let mut seen = Seen::of(&trials, &self.encoding)?;
         let seed = self.seed.derive(&format!("batch {}", self.iteration));
         let count = self.params.iteration_batch_size;
-        let by_optimizer =
-            if self.params.mode == CalibrationMode::Point { count } else { self.params.point_sets };
-        let mut sets = self.proposed(&trials, &mut seen, by_optimizer, seed)?;
-        let left = count - sets.len();
-        if self.params.policy == BatchPolicy::Active && self.params.mode == CalibrationMode::Distribution {
-            let (frame, replications) = (self.frame(), self.params.replications);
-            sets.extend(batch::active(&frame, fit, &self.encoding, &mut seen, left, replications, seed)?);
+        let is_point = self.params.mode == CalibrationMode::Point;
+        let is_active = self.params.policy == BatchPolicy::Active;
+        let (frame, encoding, mut sets) = (self.frame(), &self.encoding, Vec::new());
+        if is_point && is_active {
+            sets = likely(&frame, fit, &self.real, encoding, &mut seen, count / 2, seed)?;
+        }
+        let by_optimizer = if is_point { count - sets.len() } else { self.params.point_sets };
+        sets.extend(self.proposed(&trials, &mut seen, by_optimizer, seed)?);
+        if is_active && !is_point {
+            let (left, replications) = (count - sets.len(), self.params.replications);
+            sets.extend(batch::active(&frame, fit, encoding, &mut seen, left, replications, seed)?);
         }
         let rest = count - sets.len();
         let (sobol, exhausted) = self.sobol_sets(&mut seen, rest, self.history.tried())?;

@@ -13,6 +13,7 @@ mod emulator;
 mod family;
 mod fit;
 mod history;
+mod likely;
 mod linear;
 mod machine;
 mod matching;

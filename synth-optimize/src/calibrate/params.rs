@@ -10,8 +10,9 @@ pub enum CalibrationMode {
     /// set is a mixture, which no single parameter set can match.
     #[default]
     Distribution,
-    /// The single parameter set of least divergence. Batches come from the given optimiser alone;
-    /// the distribution is still fitted and reported.
+    /// The single parameter set of least divergence. Half of each batch are sets that may have given all
+    /// the real samples, as the surrogate of the embeddings has it; the rest, and with the policy `sobol`
+    /// all, are the given optimiser's. The distribution is still fitted and reported.
     Point,
 }
 

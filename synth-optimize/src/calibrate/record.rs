@@ -20,6 +20,8 @@ pub enum TrialOrigin {
     Uncertain,
     /// Proposed by the point optimiser.
     Point,
+    /// A set that may have given the real samples, as the surrogate has it (`point` mode).
+    Likely,
     /// Drawn from a distribution as it stands, once each, to measure it.
     Finalist,
 }

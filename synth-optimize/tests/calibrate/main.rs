@@ -2,8 +2,9 @@
 
 mod toy;
 
+use ndarray::Axis;
 use synth_core::{
-    Domain, Embeddings, Error, Marginal, Parameter, ParameterDistribution, ParameterSpace, Seed,
+    Domain, Embeddings, Error, Marginal, Parameter, ParameterDistribution, ParameterSet, ParameterSpace, Seed,
 };
 use synth_optimize::calibrate::{
     Action, BatchPolicy, Calibration, CalibrationInput, CalibrationMode, CalibrationParams, Conclusion,
@@ -238,15 +239,52 @@ fn plateau_threshold_and_limit_end_it_as_asked() {
     assert_eq!(stop(CalibrationParams { max_iterations: 0, ..long() }), StopReason::IterationLimit);
 }
 
+fn point(real: Embeddings, seed: u64) -> CalibrationInput {
+    let mut input = CalibrationInput::new(space(), real, Seed::from_u64(seed));
+    let random = synth_optimize::RandomParams::default().build(space()).expect("built");
+    input.optimizer = Some(std::sync::Arc::new(random));
+    input
+}
+
 #[test]
-fn point_mode_takes_its_batches_from_the_optimiser() {
+fn point_mode_takes_its_batches_from_surrogate_and_optimiser() {
     let params = CalibrationParams { mode: CalibrationMode::Point, max_iterations: 1, ..short() };
     assert!(Calibration::new(params.clone(), input(16, 1, 13), &Rbf).is_err(), "no optimiser given");
-    let mut with = input(16, 1, 13);
-    let random = synth_optimize::RandomParams::default().build(space()).expect("built");
-    with.optimizer = Some(std::sync::Arc::new(random));
-    let played = play(params, with, NEVER).expect("plays");
-    assert!(played.records[1].trials.iter().all(|t| t.origin == TrialOrigin::Point));
+    let real = || input(16, 1, 13).real;
+    let origins = |params| -> Vec<TrialOrigin> {
+        let played = play(params, point(real(), 13), NEVER).expect("plays");
+        played.records[1].trials.iter().map(|t| t.origin).collect()
+    };
+    let active = origins(params.clone());
+    assert_eq!(active.iter().filter(|&&o| o == TrialOrigin::Likely).count(), 4);
+    assert_eq!(active.iter().filter(|&&o| o == TrialOrigin::Point).count(), 4);
+    let without = origins(CalibrationParams { policy: BatchPolicy::Sobol, ..params });
+    assert!(without.iter().all(|&o| o == TrialOrigin::Point));
+}
+
+/// By the distance of mean embeddings to that of the hidden set, over 256 samples each.
+#[test]
+fn sets_that_are_likely_in_point_mode_lie_about_the_hidden_one() {
+    let mean = |set: &ParameterSet| {
+        let samples = draw(&ParameterDistribution::point(set.clone()), 1, 256, Seed::from_u64(5));
+        samples.matrix().mean_axis(Axis(0)).expect("samples")
+    };
+    for hidden in 0..4 {
+        let hidden = space().draw(&mut Seed::from_u64(hidden).derive("hidden").stream(0));
+        let real = draw(&ParameterDistribution::point(hidden.clone()), 24, 1, Seed::from_u64(6));
+        let params = CalibrationParams { mode: CalibrationMode::Point, max_iterations: 3, ..short() };
+        let played = play(params, point(real, 14), NEVER).expect("plays");
+        let target = mean(&hidden);
+        let median = |iteration: usize, origin: TrialOrigin| {
+            let trials = played.records[iteration].trials.iter().filter(|t| t.origin == origin);
+            let mut distances: Vec<f32> =
+                trials.map(|t| (mean(&t.params) - &target).mapv(|d| d * d).sum().sqrt()).collect();
+            distances.sort_by(f32::total_cmp);
+            distances[distances.len() / 2]
+        };
+        let (start, likely) = (median(0, TrialOrigin::Sobol), median(3, TrialOrigin::Likely));
+        assert!(likely < 0.25 * start, "{likely} after {start}");
+    }
 }
 
 #[test]

@@ -7,6 +7,8 @@
 //! | `optimizers start PROBLEM SEED` | its 16 starting points |
 //! | `optimizers evaluate` | answers JSON lines `{"problem", "seed", "index", "params"}` with `{"value", "regret"}` |
 //! | `optimizers regret [--seeds 20] [--first-seed 0] [--problems a,b] [--by gp,random]` | simple regret per batch |
+//! | `optimizers regret --within 2 ..` | and the trials that it takes to come so near |
+//! | `optimizers regret --records FILE ..` | and the runs, for `compare_optimizers.py table` |
 //! | `optimizers times [--by gp] [--trials 16,96]` | CPU time of a batch |
 
 #![expect(clippy::print_stdout, reason = "answering is what it is for")]
@@ -30,6 +32,8 @@ use problems::{BlackBox, Problem, find, problems};
 const START: usize = 16;
 /// Points asked for at once.
 const BATCH: usize = 8;
+/// Batches after the start.
+const BATCHES: usize = 10;
 
 /// One line of questions to `evaluate`.
 #[derive(Deserialize)]

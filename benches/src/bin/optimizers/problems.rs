@@ -8,7 +8,7 @@ use synth_optimize::problems::{
 };
 
 use crate::hidden;
-use crate::images::PointOfImages;
+use crate::images::{PointOfImages, PointRun};
 
 /// Simple regret of a parameter set: how far above the minimum it is, without noise.
 pub(crate) type Regret = Box<dyn Fn(&ParameterSet) -> Result<f64>>;
@@ -63,6 +63,17 @@ impl Problem {
             Source::VoidImages => {
                 let images = PointOfImages::new(own)?;
                 Ok(Box::new(move |set, index| images.evaluate(set, index)))
+            }
+        }
+    }
+
+    /// Whoever proposes by more than the values: a calibration in point mode, for images.
+    pub(crate) fn point_run(&self, start: &[ParameterSet], seed: u64) -> Result<PointRun> {
+        let own = Seed::from_u64(seed).derive("optimizers").derive(self.name);
+        match self.source {
+            Source::VoidImages => PointRun::new(PointOfImages::new(own)?, start, seed),
+            Source::Formula { .. } => {
+                Err(Error::invalid("by", "an optimiser where there are no images", "run"))
             }
         }
     }
