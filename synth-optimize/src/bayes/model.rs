@@ -2,7 +2,7 @@
 
 use synth_core::Result;
 
-use super::outcome::Outcomes;
+use super::outcome::{Measured, Outcomes};
 use super::space::ModelSpace;
 use super::warp::{STRENGTHS, Warp};
 use crate::gp::{
@@ -35,15 +35,21 @@ impl Model {
         let inputs = space.inputs(&measured.iter().map(|m| m.at.clone()).collect::<Vec<_>>());
         let mut found = Vec::new();
         if !space.columns.is_empty() && measured.iter().any(|m| m.value != measured[0].value) {
+            let sample = Sample::new(&inputs, measured);
+            let mut may_be_rough = noise == Noise::None;
             for family in [KernelFamily::Matern52, KernelFamily::Rbf] {
-                found.extend(fit_family(space, &inputs, outcomes, noise, family)?);
+                let Some(plain) = sample.fit(space, family, noise)? else { continue };
+                let rough = if may_be_rough { sample.roughened(&plain)? } else { None };
+                // Where the one family sees no ripples the other is spared the look.
+                may_be_rough = rough.is_some();
+                found.push(rough.unwrap_or(plain));
             }
         }
         if found.is_empty() {
             let kernel = plausible_kernel(&space.columns, KernelFamily::Matern52, 1.0);
             let warp = Warp::new(measured, 0.0);
             let noise_variance = starting_noise(noise);
-            found.push(Fitted { evidence: 0.0, kernel, noise_variance, warp, doubts: false });
+            found.push(Fitted { evidence: 0.0, kernel, noise_variance, warp, strength: 0, doubts: false });
         }
         found.sort_by(|a, b| b.evidence.total_cmp(&a.evidence));
         let doubter = found[0].doubter();
@@ -82,6 +88,8 @@ struct Fitted {
     kernel: Kernel,
     noise_variance: f64,
     warp: Warp,
+    /// Which of [`STRENGTHS`] the warp has.
+    strength: usize,
     doubts: bool,
 }
 
@@ -94,44 +102,79 @@ impl Fitted {
     }
 }
 
-fn fit_family(
-    space: &ModelSpace,
-    inputs: &Inputs,
-    outcomes: &Outcomes,
-    noise: Noise,
-    family: KernelFamily,
-) -> Result<Option<Fitted>> {
-    let measured = &outcomes.measured;
-    let used = fit_subset(measured.iter().map(|m| m.value).collect());
-    let mut some = inputs.empty_like();
-    used.iter().for_each(|i| some.push_row_of(inputs, *i));
-    let mut best: Option<Fitted> = None;
-    let cold: Vec<(Kernel, f64)> = starting_kernels(&space.columns, family, STARTS)
-        .into_iter()
-        .map(|kernel| (kernel, starting_noise(noise)))
-        .collect();
-    for (at, strength) in STRENGTHS.iter().enumerate() {
-        let warp = Warp::new(measured, *strength);
-        let observations = warp.observations(measured).subset(&used);
-        // A warp moves the optimum little: go on from the one before.
-        let warm = best.as_ref().map(|b| vec![(b.kernel.clone(), b.noise_variance)]);
-        let (starts, iterations) = warm.map_or((cold.clone(), 30), |warm| (warm, 12));
-        let Some(found) = fit(&some, &observations, noise, &starts, iterations)? else { continue };
-        let jacobian = warp.log_jacobian() * used.len() as f64 / measured.len() as f64;
-        let evidence = found.log_posterior + jacobian - WARP_PENALTY * at as f64;
-        if best.as_ref().is_some_and(|b| evidence <= b.evidence) {
-            break;
-        }
-        let (kernel, noise_variance) = (found.kernel, found.noise_variance);
-        best = Some(Fitted { evidence, kernel, noise_variance, warp, doubts: false });
+/// The points that hyper-parameters are fitted to.
+struct Sample<'a> {
+    measured: &'a [Measured],
+    used: Vec<usize>,
+    inputs: Inputs,
+}
+
+impl<'a> Sample<'a> {
+    fn new(all: &Inputs, measured: &'a [Measured]) -> Self {
+        let used = fit_subset(measured.iter().map(|m| m.value).collect());
+        let mut inputs = all.empty_like();
+        used.iter().for_each(|i| inputs.push_row_of(all, *i));
+        Self { measured, used, inputs }
     }
-    Ok(best)
+
+    /// The most probable warp and hyper-parameters of a family.
+    fn fit(&self, space: &ModelSpace, family: KernelFamily, noise: Noise) -> Result<Option<Fitted>> {
+        let cold: Vec<(Kernel, f64)> = starting_kernels(&space.columns, family, STARTS)
+            .into_iter()
+            .map(|kernel| (kernel, starting_noise(noise)))
+            .collect();
+        let mut best: Option<Fitted> = None;
+        for strength in 0..STRENGTHS.len() {
+            // A warp moves the optimum little: go on from the one before.
+            let warm = best.as_ref().map(|b| vec![(b.kernel.clone(), b.noise_variance)]);
+            let (starts, iterations) = warm.map_or((cold.clone(), 30), |warm| (warm, 12));
+            let Some(found) = self.attempt(strength, noise, &starts, iterations)? else { continue };
+            if best.as_ref().is_some_and(|b| found.evidence <= b.evidence) {
+                break;
+            }
+            best = Some(found);
+        }
+        Ok(best)
+    }
+
+    /// The same family and warp with [ripples taken for noise](ROUGH_PENALTY), where that is more probable.
+    fn roughened(&self, plain: &Fitted) -> Result<Option<Fitted>> {
+        let start = [(plain.kernel.clone(), starting_noise(Noise::Present))];
+        let rough = self.attempt(plain.strength, Noise::Present, &start, ROUGH_ITERATIONS)?;
+        Ok(rough.filter(|rough| rough.evidence - ROUGH_PENALTY > plain.evidence))
+    }
+
+    fn attempt(
+        &self,
+        strength: usize,
+        noise: Noise,
+        starts: &[(Kernel, f64)],
+        iterations: usize,
+    ) -> Result<Option<Fitted>> {
+        let warp = Warp::new(self.measured, STRENGTHS[strength]);
+        let observations = warp.observations(self.measured).subset(&self.used);
+        let Some(found) = fit(&self.inputs, &observations, noise, starts, iterations)? else {
+            return Ok(None);
+        };
+        let jacobian = warp.log_jacobian() * self.used.len() as f64 / self.measured.len() as f64;
+        let evidence = found.log_posterior + jacobian - WARP_PENALTY * strength as f64;
+        let (kernel, noise_variance) = (found.kernel, found.noise_variance);
+        Ok(Some(Fitted { evidence, kernel, noise_variance, warp, strength, doubts: false }))
+    }
 }
 
 /// Places from which the hyper-parameters of a family are sought.
 const STARTS: usize = 2;
 /// Log prior odds against each further strength of warp.
 const WARP_PENALTY: f64 = 1.0;
+/// Log prior odds against roughness.
+///
+/// An objective without noise may still have ripples far finer than the points are apart (Ackley, Levy). A
+/// process that must go through every value then takes the ripples for the shape, and its length
+/// scales become short. One that may call them noise sees what they ride on (Gramacy & Lee 2012). Where
+/// the objective is smooth the odds keep the exact process, which alone finds minima to many digits.
+const ROUGH_PENALTY: f64 = 2.0;
+const ROUGH_ITERATIONS: usize = 15;
 
 /// All points, or of many the best half of the quota and the rest evenly by order of arrival.
 fn fit_subset(values: Vec<f64>) -> Vec<usize> {
@@ -147,4 +190,48 @@ fn fit_subset(values: Vec<f64>) -> Vec<usize> {
     order.extend((0..quota).map(|i| rest[i * rest.len() / quota]));
     order.sort_unstable();
     order
+}
+
+#[cfg(test)]
+mod tests {
+    use synth_core::{Domain, Parameter, ParameterSet, ParameterSpace, Seed, Trial};
+
+    use super::*;
+    use crate::sobol::SobolSequence;
+
+    /// The models of 40 even points of a function of two numbers in [0, 1], which is said to have no noise.
+    fn models(value: impl Fn(f64, f64) -> f64) -> Vec<Model> {
+        let unit = |name: &str| Parameter::new(name, Domain::float(0.0, 1.0));
+        let space = ParameterSpace::new(vec![unit("x"), unit("y")]).expect("valid");
+        let space = ModelSpace::new(&space);
+        let points = SobolSequence::new(2, Seed::from_u64(5));
+        let trials: Vec<Trial> = (0..40)
+            .map(|i| {
+                let at = points.point(i);
+                let set = ParameterSet::new().with("x", at[0]).with("y", at[1]);
+                Trial::ok(set, value(at[0], at[1]))
+            })
+            .collect();
+        let outcomes = Outcomes::of(&trials, &space).expect("fits");
+        Model::ensemble(&space, &outcomes, Noise::None, 0).expect("fits")
+    }
+
+    fn bowl(x: f64, y: f64) -> f64 {
+        (x - 0.3) * (x - 0.3) + 0.5 * (y - 0.6) * (y - 0.6)
+    }
+
+    #[test]
+    fn ripples_finer_than_the_points_are_noise_and_smooth_functions_have_none() {
+        for model in models(bowl) {
+            assert!(model.process.noise_variance() < 1e-6, "{:?}", model.process.kernel());
+        }
+        let ripples = |x: f64, y: f64| 0.05 * libm::sin(400.0 * x) * libm::sin(300.0 * y);
+        for model in models(|x, y| bowl(x, y) + ripples(x, y)) {
+            let (mean, variance) =
+                model.process.posterior((&[0.3, 0.6], &[]), &mut vec![0.0; model.process.len()]);
+            let seen = model.warp.undo(mean);
+            // The ripples' standard deviation is 0.025.
+            assert!(model.process.noise_variance() > 1e-3 && seen.abs() < 0.05, "{seen} ± {variance}");
+        }
+    }
 }

@@ -97,7 +97,9 @@ impl GpParams {
 /// 3. **Three models.** Two are fitted, one per family ([`KernelFamily`](crate::KernelFamily)), by maximum a
 ///    posteriori with analytic gradients ([`GaussianProcess`](crate::GaussianProcess); kernel:
 ///    [`Kernel`](crate::Kernel)). The more probable one leads. The third is the first with its length scales
-///    halved: a fit to few points tends to be too sure of what lies between them.
+///    halved: a fit to few points tends to be too sure of what lies between them. Also without noise a model
+///    may take ripples finer than the points are apart for noise, where the data speak for it (Gramacy & Lee
+///    2012).
 /// 4. **The batch** grows point by point. First each fitted model's own minimum of the mean
 ///    ([`GpParams::exploit`]), then, the models taking turns, the maximum of the acquisition given the
 ///    points chosen so far, whose values each model believes to be its own predictions ("Kriging
