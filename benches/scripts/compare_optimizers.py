@@ -243,10 +243,10 @@ def median_seconds(records, clock):
 
 
 def ratio(records, others, batch):
-    """Median regret beside another's, on the seeds that both have."""
+    """Median regret beside another's, on the seeds that both have, one at least."""
     common = sorted(set(records) & set(others))
     medians = [statistics.median(after(runs[seed], batch) for seed in common) for runs in (records, others)]
-    return max(medians[0], FLOOR) / max(medians[1], FLOOR) if common else math.nan
+    return max(medians[0], FLOOR) / max(medians[1], FLOOR)
 
 
 def table(path, within):
@@ -258,14 +258,14 @@ def table(path, within):
           "Regrets: median (quartiles) over the seeds.")
     for problem, peers in groups.items():
         print(f"\n### {problem}\n\n| peer | seeds | after {BATCHES // 2} batches | after {BATCHES} "
-              f"| CPU s a batch | repeated | failed |{' trials |' if within else ''}\n"
-              f"|---|---|---|---|---|---|---|{'---|' if within else ''}")
+              f"| CPU s a batch | repeated | failed |{' trials |' if within is not None else ''}\n"
+              f"|---|---|---|---|---|---|---|{'---|' if within is not None else ''}")
         for peer in sorted(peers, key=lambda p: statistics.median(after(r, BATCHES) for r in peers[p].values())):
             runs = list(peers[peer].values())
-            trials = statistics.median(trials_to(r, within) for r in runs) if within else 0
+            trials = "" if within is None else f" {statistics.median(trials_to(r, within) for r in runs):g} |"
             print(f"| {peer} | {len(runs)} | {cell(runs, BATCHES // 2)} | {cell(runs, BATCHES)} "
                   f"| {median_seconds(runs, 'cpu')} | {statistics.fmean(r['repeated'] for r in runs):.1f} "
-                  f"| {sum(r['failed'] is not None for r in runs)} |{f' {trials:g} |' if within else ''}")
+                  f"| {sum(r['failed'] is not None for r in runs)} |{trials}")
     standings(groups)
     failed = {(r["peer"], r["problem"], r["failed"]) for p in groups.values() for runs in p.values()
               for r in runs.values() if r["failed"]}
@@ -279,9 +279,10 @@ def standings(groups):
         for batch in (BATCHES // 2, BATCHES):
             worst = {}
             for problem, peers in groups.items():
-                others = {p: ratio(peers[ours], runs, batch) for p, runs in peers.items()
-                          if not p.startswith("synth:")} if ours in peers else {}
-                if others:
+                own = peers.get(ours, {})
+                others = {p: ratio(own, runs, batch) for p, runs in peers.items()
+                          if not p.startswith("synth:") and set(own) & set(runs)}
+                if others and all(r["failed"] is None for r in own.values()):
                     best = max(others, key=others.get)
                     worst[problem] = (others[best], best)
             if worst:

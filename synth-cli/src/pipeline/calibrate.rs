@@ -13,7 +13,7 @@ use synth_optimize::calibrate::{
     Action, BatchPolicy, Calibration, CalibrationInput, CalibrationMode, CalibrationParams,
     CalibrationResult, FailedSample, IterationRecord, Outcome, PlannedTrial,
 };
-use synth_optimize::{GpParams, OptimizerOptions, optimizer_by_name};
+use synth_optimize::{GpParams, Noise, OptimizerOptions, optimizer_by_name};
 use synth_validate::fidelity::MmdParams;
 
 use super::make::{Made, Maker};
@@ -246,12 +246,14 @@ impl Current {
 /// that a model proposes are chosen by the acquisition, none merely where it expects the minimum.
 fn optimizer(experiment: &Experiment, space: &ParameterSpace) -> Result<Arc<dyn Optimizer>> {
     let (acquisition, space) = (experiment.acquisition_function, space.clone());
+    // A divergence of a few samples is noisy whatever the generator.
+    let noise = Noise::Present;
     let has_model = ["auto", "gp"].contains(&experiment.optimizer.as_str());
     if has_model && experiment.mode == Mode::Distribution {
-        let params = GpParams { acquisition, exploit: false, ..GpParams::default() };
+        let params = GpParams { acquisition, exploit: false, noise, ..GpParams::default() };
         return Ok(Arc::new(params.build(space)?));
     }
-    let options = OptimizerOptions { acquisition, ..OptimizerOptions::default() };
+    let options = OptimizerOptions { acquisition, noise };
     optimizer_by_name(&experiment.optimizer, space, options).map(Arc::from)
 }
 

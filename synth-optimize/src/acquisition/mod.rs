@@ -18,8 +18,8 @@ use tails::{log_cdf_with_ratio, log_improvement_with_ratios};
 /// | `ucb` | optimism, `−(m − β s)`: a lower confidence bound since we minimise |
 /// | `thompson` | the minimiser of one draw of the whole function |
 ///
-/// "best" is the least predicted mean among the points tried, which under noise is more honest than
-/// the least value seen.
+/// "best" is the least predicted mean among the points tried. Under noise `ei` and `log_ei` average over
+/// joint posterior draws of it (noisy expected improvement: Letham et al. 2019).
 ///
 /// # Examples
 /// ```
@@ -31,7 +31,8 @@ use tails::{log_cdf_with_ratio, log_improvement_with_ratios};
 ///
 /// # References
 /// Ament et al. 2023, "Unexpected improvements to expected improvement for Bayesian optimization",
-/// <https://arxiv.org/abs/2310.20708>, §4.1 and appendix A.1.
+/// <https://arxiv.org/abs/2310.20708>, §4.1 and appendix A.1. Letham et al. 2019, "Constrained Bayesian optimization
+/// with noisy experiments", <https://arxiv.org/abs/1706.07094>.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -9,10 +9,11 @@ use super::outcome::Outcomes;
 use super::search::{Effort, Found, climb};
 use super::space::{Located, ModelSpace};
 use super::surface::{Goal, Surface};
+use super::worlds::{CONTENDERS, Worlds};
 use crate::acquisition::Acquisition;
 use crate::distinct::{Seen, size_at_most, unseen};
 use crate::encoding::UnitColumn;
-use crate::gp::{Cholesky, GaussianProcess, Inputs, dot};
+use crate::gp::{Cholesky, Inputs, Noise, dot};
 use crate::sobol::SobolSequence;
 
 /// A point that may be proposed.
@@ -36,6 +37,8 @@ struct Member {
     model: Model,
     forecasts: Vec<Forecast>,
     best: f64,
+    /// Where values are noisy, what they may be without noise.
+    worlds: Option<Worlds>,
 }
 
 /// A batch in the making. Every member believes its own predictions of what was chosen already, so
@@ -72,15 +75,19 @@ impl<'a> Batch<'a> {
         n: usize,
         seed: Seed,
     ) -> Result<Self> {
-        let models = Model::ensemble(space, outcomes, params.noise, outcomes.pending.len() + n)?;
-        let mut members: Vec<Member> = models
-            .into_iter()
-            .map(|model| Member { best: least(&model.process.means_at_inputs()), forecasts: vec![], model })
-            .collect();
-        for at in &outcomes.pending {
-            members.iter_mut().for_each(|member| believe(&mut member.model.process, at));
-        }
+        let further = outcomes.pending.len() + n;
+        let models = Model::ensemble(space, outcomes, params.noise, further + CONTENDERS)?;
         let worked: Vec<Located> = outcomes.measured.iter().map(|m| m.at.clone()).collect();
+        let member = |mut model: Model| {
+            let process = &mut model.process;
+            let best = least(&process.means_at_inputs());
+            let noisy = params.noise != Noise::None;
+            let worlds = noisy.then(|| Worlds::new(process, &worked, params.acquisition, further, seed));
+            let mut member = Member { best, worlds: worlds.flatten(), forecasts: vec![], model };
+            outcomes.pending.iter().for_each(|at| member.believe(at, false));
+            member
+        };
+        let members: Vec<Member> = models.into_iter().map(member).collect();
         let feasibility = Feasibility::new(space, &worked, &outcomes.failed, n)?;
         let mut batch =
             Self { params, space, members, feasibility, candidates: vec![], seen, seed, chosen: vec![] };
@@ -122,15 +129,16 @@ impl<'a> Batch<'a> {
     }
 
     fn surface(&self, member: usize, goal: Goal) -> Surface<'_> {
-        let process = &self.members[member].model.process;
-        Surface { space: self.space, process, feasibility: self.feasibility.as_ref(), goal }
+        let Member { model, worlds, .. } = &self.members[member];
+        let feasibility = self.feasibility.as_ref();
+        Surface { space: self.space, process: &model.process, feasibility, goal, worlds: worlds.as_ref() }
     }
 
     /// Ends of climbs from the best candidates, then the candidates themselves.
     fn climbs(&self, member: usize, surface: &Surface<'_>) -> Vec<Found> {
         let score = |(c, f): (&Candidate, &Forecast)| Found {
             at: c.at.clone(),
-            score: surface.score(f.mean, f.variance) + surface.caution(c.feasible).0,
+            score: surface.score(f.mean, f.variance, &f.whitened) + surface.caution(c.feasible).0,
         };
         let mut found: Vec<Found> =
             self.candidates.iter().zip(&self.members[member].forecasts).map(score).collect();
@@ -156,13 +164,13 @@ impl<'a> Batch<'a> {
     fn take(&mut self, member: usize, next: Found) -> Result<()> {
         let (set, at) = self.space.snap(&next.at.unit);
         self.seen.insert(&set, &self.space.encoding)?;
-        let (mean, variance) = self.members[member].predict(&at);
-        let score = self.surface(member, self.acquisition(member)).score(mean, variance);
+        let Forecast { mean, variance, whitened } = self.members[member].predict(&at);
+        let score = self.surface(member, self.acquisition(member)).score(mean, variance, &whitened);
         self.propose(member, set, (mean, variance), Some(self.params.acquisition.value_of(score)));
         // What will more likely fail is no bar for the others to clear.
         let log_probability = self.log_probability(&at);
         let likely = log_probability >= -std::f64::consts::LN_2;
-        self.members.iter_mut().for_each(|member| member.believe(&self.candidates, &at, likely));
+        self.members.iter_mut().for_each(|member| member.expect(&self.candidates, &at, likely));
         if log_probability < LOG_SURE {
             self.doubt(&at);
         }
@@ -310,26 +318,24 @@ impl<'a> Batch<'a> {
 
 impl Member {
     fn look_at(&mut self, candidates: &Inputs) {
-        let process = &self.model.process;
-        let variance = process.covariance_function().variance;
-        let forecast = |whitened: Vec<f64>| Forecast {
-            mean: process.mean_from(&whitened),
-            variance: (variance - dot(&whitened, &whitened)).max(0.0),
-            whitened,
-        };
-        self.forecasts = process.whitened_rows(candidates).into_iter().map(forecast).collect();
+        let rows = self.model.process.whitened_rows(candidates);
+        self.forecasts = rows.into_iter().map(|whitened| self.forecast(whitened)).collect();
     }
 
-    fn predict(&self, at: &Located) -> (f64, f64) {
-        self.model.process.posterior(at.point(), &mut vec![0.0; self.model.process.len()])
+    fn forecast(&self, whitened: Vec<f64>) -> Forecast {
+        let process = &self.model.process;
+        let prior = process.covariance_function().variance;
+        let variance = (prior - dot(&whitened, &whitened)).max(0.0);
+        Forecast { mean: process.mean_from(&whitened), variance, whitened }
+    }
+
+    fn predict(&self, at: &Located) -> Forecast {
+        self.forecast(self.model.process.whitened_row(at.point()))
     }
 
     /// Takes a chosen point for seen, and lets the forecasts know: only variances change.
-    fn believe(&mut self, candidates: &[Candidate], at: &Located, counts: bool) {
-        if counts {
-            self.best = self.best.min(self.predict(at).0);
-        }
-        believe(&mut self.model.process, at);
+    fn expect(&mut self, candidates: &[Candidate], at: &Located, counts: bool) {
+        self.believe(at, counts);
         let process = &self.model.process;
         let row = process.last_factor_row();
         let (pivot, row) = (row[row.len() - 1], &row[..row.len() - 1]);
@@ -340,13 +346,23 @@ impl Member {
             forecast.variance = (forecast.variance - next * next).max(0.0);
         }
     }
-}
 
-/// Gives the process its own prediction of a point as if it had been seen.
-fn believe(process: &mut GaussianProcess, at: &Located) {
-    let (mean, _) = process.posterior(at.point(), &mut vec![0.0; process.len()]);
-    let noise = process.noise_variance();
-    process.push(at.point(), mean, noise);
+    /// Gives the process its own prediction of a point as if it had been seen, and each world a draw; where it
+    /// `counts`, it is from now on to be improved on.
+    fn believe(&mut self, at: &Located, counts: bool) {
+        let mean = self.predict(at).mean;
+        let process = &mut self.model.process;
+        process.push(at.point(), mean, process.noise_variance());
+        if counts {
+            self.best = self.best.min(mean);
+        }
+        if let Some(worlds) = &mut self.worlds {
+            if counts {
+                worlds.improve(process);
+            }
+            worlds.refresh(process);
+        }
+    }
 }
 
 fn least(values: &[f64]) -> f64 {

@@ -10,6 +10,7 @@ mod search;
 mod space;
 mod surface;
 mod warp;
+mod worlds;
 
 pub(crate) use outcome::{Measured, Outcomes};
 pub use params::{GaussianProcessOptimizer, GpParams};

@@ -104,7 +104,9 @@ impl GpParams {
 ///    ([`GpParams::exploit`]), then, the models taking turns, the maximum of the acquisition given the
 ///    points chosen so far, whose values each model believes to be its own predictions ("Kriging
 ///    believer", Ginsbourger et al. 2010). Turns matter: what one model holds for certain the other
-///    still doubts, so a batch does not pile up on one spot. Pending trials are believed likewise.
+///    still doubts, so a batch does not pile up on one spot. Pending trials are believed likewise. Under
+///    noise ([`Noise::None`] excludes it) chosen points and the least value so far are drawn from the posterior
+///    jointly, 16 times, and the expected improvement is averaged over the draws (Letham et al. 2019).
 /// 5. **Search.** Scrambled Sobol points and steps of many sizes from the best points; from the best of
 ///    them L-BFGS climbs with whole numbers let loose, then held in their slots, and through the neighbours in
 ///    the discrete columns. What is scored and proposed in the end stands on whole numbers. A
@@ -115,17 +117,17 @@ impl GpParams {
 /// is proposed twice, also under noise.
 ///
 /// Cost of a batch of 8 in six mixed parameters, CPU time on one core of an AMD EPYC shared with other work
-/// (bench `optimizers times`): 8 ms at 16 trials, 16 ms at 56, 32 ms at 96, 0.1 s at 300, 0.48 s at 1,000;
+/// (bench `optimizers times`): 8 ms at 16 trials, 16 ms at 56, 36 ms at 96, 0.1 s at 300, 0.48 s at 1,000;
 /// hyper-parameters are fitted to at most 160 trials.
 /// Median simple regret of 20 seeds after 16 Sobol points and ten batches of 8, beside random search:
-/// Branin 8e-9 (0.3), the mixed void surrogate 5e-9 (0.25), shifted Ackley-5 4.3 (17), Hartmann-6 1e-7 (1.4;
+/// Branin 8e-9 (0.3), the mixed void surrogate 5e-9 (0.25), shifted Ackley-5 2.3 (17), Hartmann-6 1e-7 (1.4;
 /// a third to a half of the seeds end in the second-best of its minima). Eleven further problems are in
 /// `benches/README.md`.
 ///
 /// What was tried and did not help: the dimension-scaled prior of Hvarfner et al. as published (it
 /// switches columns off at 16 points), one model for the whole batch (points piled up within 1e-5 of
 /// each other), four starts of the fit in place of two, six climbs in place of three, a bound on short length
-/// scales, an upper confidence bound for the last point of a batch.
+/// scales, an upper confidence bound for the last point of a batch, a trust region, joint batches without noise.
 ///
 /// # Examples
 /// ```
@@ -152,7 +154,9 @@ impl GpParams {
 /// # References
 /// Ament et al. 2023 (LogEI), <https://arxiv.org/abs/2310.20708>; Hvarfner et al. 2024 (length-scale
 /// priors), <https://arxiv.org/abs/2402.02229>; Ru et al. 2020 (sum and product of categorical and
-/// numeric kernels), <https://arxiv.org/abs/1906.08878>; Ginsbourger, Le Riche & Carraro 2010, "Kriging is
+/// numeric kernels), <https://arxiv.org/abs/1906.08878>; Letham et al. 2019 (noisy expected improvement),
+/// <https://arxiv.org/abs/1706.07094>; Gramacy & Lee 2012, "Cases for the nugget in modeling computer
+/// experiments", <https://arxiv.org/abs/1007.4580>; Ginsbourger, Le Riche & Carraro 2010, "Kriging is
 /// well-suited to parallelize optimization".
 #[derive(Clone, Debug)]
 pub struct GaussianProcessOptimizer {

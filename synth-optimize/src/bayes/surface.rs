@@ -5,6 +5,7 @@ use crate::gp::{GaussianProcess, Scratch};
 
 use super::feasibility::Feasibility;
 use super::space::{Located, ModelSpace};
+use super::worlds::Worlds;
 
 /// What is being climbed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,19 +29,21 @@ pub(crate) struct Surface<'a> {
     pub(crate) process: &'a GaussianProcess,
     pub(crate) feasibility: Option<&'a Feasibility>,
     pub(crate) goal: Goal,
+    /// Draws of what there is to improve on, in place of the goal's one value.
+    pub(crate) worlds: Option<&'a Worlds>,
 }
 
 /// A standard deviation below this (in standardised units) is none.
 const LEAST_SD: f64 = 1e-9;
 
 impl Surface<'_> {
-    /// The score from a predicted mean and variance, without feasibility.
-    pub(crate) fn score(&self, mean: f64, variance: f64) -> f64 {
-        match self.goal {
-            Goal::Mean => -mean,
-            Goal::Acquisition { kind, best, beta } => {
-                kind.score(mean, libm::sqrt(variance).max(LEAST_SD), best, beta).value
-            }
+    /// The score from a predicted mean and variance and the whitened row of covariances, without feasibility.
+    pub(crate) fn score(&self, mean: f64, variance: f64, whitened: &[f64]) -> f64 {
+        let sd = libm::sqrt(variance).max(LEAST_SD);
+        match (self.goal, self.worlds) {
+            (Goal::Mean, _) => -mean,
+            (Goal::Acquisition { .. }, Some(worlds)) => worlds.score(mean, sd, whitened),
+            (Goal::Acquisition { kind, best, beta }, None) => kind.score(mean, sd, best, beta).value,
         }
     }
 
@@ -61,17 +64,26 @@ impl Surface<'_> {
     pub(crate) fn value(&self, at: &Located, scratch: &mut Vec<f64>) -> f64 {
         scratch.resize(self.process.len(), 0.0);
         let (mean, variance) = self.process.posterior(at.point(), scratch);
-        self.score(mean, variance) + self.feasible(at)
+        self.score(mean, variance, &scratch[..self.process.len()]) + self.feasible(at)
     }
 
     /// The score and its gradient with respect to the unit cube.
     pub(crate) fn gradient(&self, at: &Located, scratch: &mut Scratch, gradient: &mut [f64]) -> f64 {
-        let (mut value, mut numbers) = match self.goal {
-            Goal::Mean => {
+        let (mut value, mut numbers) = match (self.goal, self.worlds) {
+            (Goal::Mean, _) => {
                 let mean = self.process.mean_gradient(at.point(), scratch);
                 (-mean, scratch.mean_gradient.iter().map(|g| -g).collect::<Vec<f64>>())
             }
-            Goal::Acquisition { kind, best, beta } => {
+            (Goal::Acquisition { .. }, Some(worlds)) => {
+                let score = |means: &[f64], variance: f64| {
+                    let sd = libm::sqrt(variance).max(LEAST_SD);
+                    let (value, by_means, by_sd) = worlds.score_with_slopes(means, sd);
+                    (value, by_means, by_sd / (2.0 * sd))
+                };
+                let value = self.process.score_gradient(at.point(), worlds.alphas(), scratch, score);
+                (value, scratch.mean_gradient.clone())
+            }
+            (Goal::Acquisition { kind, best, beta }, None) => {
                 let (mean, variance) = self.process.posterior_gradient(at.point(), scratch);
                 let sd = libm::sqrt(variance).max(LEAST_SD);
                 let score = kind.score(mean, sd, best, beta);

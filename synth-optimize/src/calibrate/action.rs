@@ -17,7 +17,7 @@ pub struct CalibrationInput {
     pub initial: Vec<InitialSet>,
     /// Names of the embedding's parts, for the description of what is missed; may be empty.
     pub blocks: Vec<FeatureBlock>,
-    /// Proposes single sets: all of a batch in `point` mode, `point_sets` of it otherwise.
+    /// Proposes single sets: half of a batch or more in `point` mode, `point_sets` of it otherwise.
     pub optimizer: Option<Arc<dyn Optimizer>>,
     /// Root of everything random in the calibration.
     pub seed: Seed,

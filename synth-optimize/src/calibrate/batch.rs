@@ -90,15 +90,14 @@ pub(crate) fn active(
 /// `count` sets drawn from a member as it stands, for measuring it; a set may be one that was measured
 /// before, or come twice.
 pub(crate) fn drawn(frame: &Frame<'_>, member: &Member, count: usize, seed: Seed) -> Result<Vec<Chosen>> {
-    let width = (frame.axes.numbers() + frame.axes.levels().len()).max(1);
-    let points = draw_points(frame.axes, Some(member), &SobolSequence::new(width, seed), 0..count as u64);
+    let sequence = SobolSequence::new(frame.sequence_width(), seed);
+    let points = draw_points(frame.axes, Some(member), &sequence, 0..count as u64);
     (0..count).map(|at| Ok((set_of(frame, &points, at)?, TrialOrigin::Finalist))).collect()
 }
 
 /// Candidates: two thirds around the calibrated distribution at twice its width, one third anywhere.
 fn candidates(frame: &Frame<'_>, member: &Member, seed: Seed) -> Points {
-    let width = (frame.axes.numbers() + frame.axes.levels().len()).max(1);
-    let sequence = SobolSequence::new(width, seed.derive("candidates"));
+    let sequence = SobolSequence::new(frame.sequence_width(), seed.derive("candidates"));
     let near = CANDIDATES * 2 / 3;
     let mut points = draw_points(frame.axes, Some(&member.widened(1.6, 0.1, 0.3)), &sequence, 0..near);
     points.append(draw_points(frame.axes, None, &sequence, near..CANDIDATES));

@@ -14,8 +14,9 @@ const SHRINKAGE: f64 = 0.02;
 pub(crate) struct Emulator {
     coefficients: DMatrix<f64>,
     factor: Cholesky<f64, Dyn>,
-    /// Share of Σ that samples of one set have in common, which is what the regression misses.
-    pub(crate) shared: f64,
+    /// Share of Σ that samples of one set have in common, which is what the regression misses; `None` where no
+    /// set has two.
+    pub(crate) shared: Option<f64>,
 }
 
 impl Emulator {
@@ -39,7 +40,8 @@ impl Emulator {
             }
         }
         let factor = covariance(&residuals).cholesky()?;
-        let shared = intraclass_correlation(&residuals, &members);
+        let is_replicated = members.iter().any(|rows| rows.len() > 1);
+        let shared = is_replicated.then(|| intraclass_correlation(&residuals, &members));
         Some(Self { coefficients, factor, shared })
     }
 
@@ -144,6 +146,7 @@ mod tests {
         let means = emulator.ln_density_of_mean(&RowDVector::from_element(1, 0.5), &grid, &[1.0, 1.0, 4.0]);
         let wide = ln[0][2] / 4.0 - 2_f64.ln();
         assert!((means[0] - ln[0][0]).abs() < 1e-12 && (means[2] - wide).abs() < 1e-12, "{means:?}");
-        assert!(emulator.shared < 0.1, "a quadratic misses nothing of a line: {}", emulator.shared);
+        let shared = emulator.shared.expect("three samples of each set");
+        assert!(shared < 0.1, "a quadratic misses nothing of a line: {shared}");
     }
 }

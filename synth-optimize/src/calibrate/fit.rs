@@ -87,9 +87,13 @@ pub(crate) struct Frame<'a> {
 }
 
 impl Frame<'_> {
+    /// Coordinates that a quasi-random point of the space takes.
+    pub(crate) fn sequence_width(&self) -> usize {
+        (self.axes.numbers() + self.axes.levels().len()).max(1)
+    }
+
     pub(crate) fn sequence(&self, purpose: &str) -> SobolSequence {
-        let width: usize = self.axes.numbers() + self.axes.levels().len();
-        SobolSequence::new(width.max(1), self.seed.derive(purpose))
+        SobolSequence::new(self.sequence_width(), self.seed.derive(purpose))
     }
 
     /// Learns from generated samples; `real` are the rows that are to be compared with them.

@@ -371,7 +371,7 @@ impl Calibration {
     }
 
     fn next_sets(&self, fit: &Fit) -> Result<(Vec<batch::Chosen>, bool)> {
-        let trials = self.history.trials();
+        let mut trials = self.history.trials();
         let mut seen = Seen::of(&trials, &self.encoding)?;
         let seed = self.seed.derive(&format!("batch {}", self.iteration));
         let count = self.params.iteration_batch_size;
@@ -382,6 +382,7 @@ impl Calibration {
             sets = likely(&frame, fit, &self.real, encoding, &mut seen, count / 2, seed)?;
         }
         let by_optimizer = if is_point { count - sets.len() } else { self.params.point_sets };
+        trials.extend(sets.iter().map(|(set, _)| Trial::pending(set.clone())));
         sets.extend(self.proposed(&trials, &mut seen, by_optimizer, seed)?);
         if is_active && !is_point {
             let (left, replications) = (count - sets.len(), self.params.replications);

@@ -10,7 +10,7 @@ pub enum CalibrationMode {
     /// set is a mixture, which no single parameter set can match.
     #[default]
     Distribution,
-    /// The single parameter set of least divergence. Half of each batch are sets that may have given all
+    /// The single parameter set of least divergence. Up to half of each batch are sets that may have given all
     /// the real samples, as the surrogate of the embeddings has it; the rest, and with the policy `sobol`
     /// all, are the given optimiser's. The distribution is still fitted and reported.
     Point,
@@ -58,7 +58,7 @@ pub struct CalibrationParams {
     /// rarely supports such a claim.
     pub convergence_threshold: Option<f64>,
     /// Sets of each batch that the given optimiser proposes as the best single set (`distribution`
-    /// mode only; `point` mode uses the whole batch). Range: 0 to `iteration_batch_size`. Default 0.
+    /// mode only; in `point` mode it is what the surrogate leaves of the batch). Range: 0 to `iteration_batch_size`. Default 0.
     pub point_sets: usize,
     /// Pseudo-real sets of the verdict's parametric bootstrap. Range: 19 to 9999. Default 199.
     pub bootstrap_replicates: usize,

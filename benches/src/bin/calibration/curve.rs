@@ -28,9 +28,10 @@ pub(crate) fn print(bench: &Bench, options: &Options, n: usize) -> Outcome<()> {
         let mean = ratios.iter().sum::<f64>() / ratios.len() as f64;
         let geometric = ratios.iter().map(|r| r.max(LEAST).ln()).sum::<f64>() / ratios.len() as f64;
         println!(
-            "n = {n} {plan:?} after {at}: ratio median {:.3}, mean {mean:.3}, geometric {:.3}",
+            "n = {n} {plan:?} after {at}: ratio median {:.3}, mean {mean:.3}, geometric {:.3} of {}",
             median(ratios),
-            geometric.exp()
+            geometric.exp(),
+            ratios.len()
         );
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! What the optimiser needs beyond the process's public face.
 
 use super::GaussianProcess;
-use crate::gp::cholesky::dot;
+use crate::gp::cholesky::{add_scaled, dot};
 use crate::gp::kernel::{Covariance, Inputs, Point};
 
 impl GaussianProcess {
@@ -29,6 +29,41 @@ impl GaussianProcess {
         weights.iter_mut().for_each(|w| *w *= -2.0);
         self.covariance.add_gradient(point.0, &self.inputs, slopes, weights, variance_gradient);
         (mean, variance.max(0.0))
+    }
+
+    /// Under several weightings `alphas` of the observations: what `score` makes of the means and the variance
+    /// of a point (its value, and its slopes by each mean and by the variance), and the gradient of that with
+    /// respect to the numbers of the point, in the scratch's `mean_gradient`.
+    pub(crate) fn score_gradient(
+        &self,
+        point: Point<'_>,
+        alphas: &[Vec<f64>],
+        scratch: &mut Scratch,
+        score: impl FnOnce(&[f64], f64) -> (f64, Vec<f64>, f64),
+    ) -> f64 {
+        scratch.resize(self.len(), point.0.len());
+        let Scratch { k, slopes, weights, mean_gradient, .. } = scratch;
+        self.covariance.row_with_slopes(point, &self.inputs, k, slopes);
+        let means: Vec<f64> = alphas.iter().map(|alpha| self.mean + dot(k, alpha)).collect();
+        weights.copy_from_slice(k);
+        self.factor.solve_lower(weights);
+        let variance = (self.covariance.variance - dot(weights, weights)).max(0.0);
+        self.factor.solve_upper(weights);
+        let (value, by_means, by_variance) = score(&means, variance);
+        weights.iter_mut().for_each(|w| *w *= -2.0 * by_variance);
+        for (slope, alpha) in by_means.iter().zip(alphas) {
+            add_scaled(weights, *slope, alpha);
+        }
+        self.covariance.add_gradient(point.0, &self.inputs, slopes, weights, mean_gradient);
+        value
+    }
+
+    /// α = C⁻¹(y − m) with some entries of L⁻¹(y − m), from `first` on, moved.
+    pub(crate) fn alpha_moved(&self, first: usize, moves: &[f64]) -> Vec<f64> {
+        let mut alpha = self.whitened.clone();
+        alpha[first..].iter_mut().zip(moves).for_each(|(entry, by)| *entry += by);
+        self.factor.solve_upper(&mut alpha);
+        alpha
     }
 
     /// Mean and its gradient alone: linear in the number of observations.
@@ -76,6 +111,11 @@ impl GaussianProcess {
         self.observations.noise_shares.push(0.0);
         self.alpha = self.whitened.clone();
         self.factor.solve_upper(&mut self.alpha);
+    }
+
+    /// The observation that was added last.
+    pub(crate) fn last_value(&self) -> f64 {
+        self.observations.values[self.len() - 1]
     }
 
     /// The last row of the factor: what whitening a further observation takes.
