@@ -104,6 +104,7 @@ impl<'a> Batch<'a> {
             if self.params.acquisition == Acquisition::Thompson && goal != Goal::Mean {
                 return self.choose_by_draws(n);
             }
+            self.members[member].make_ready();
             let surface = self.surface(member, goal);
             let mut found = self.climbs(member, &surface);
             found.sort_by(|a, b| b.score.total_cmp(&a.score));
@@ -166,6 +167,8 @@ impl<'a> Batch<'a> {
         self.seen.insert(&set, &self.space.encoding)?;
         let Forecast { mean, variance, whitened } = self.members[member].predict(&at);
         let score = self.surface(member, self.acquisition(member)).score(mean, variance, &whitened);
+        let worlds = self.members[member].worlds.as_ref();
+        let variance = worlds.map_or(variance, |worlds| worlds.variance_over_all(variance, &whitened));
         self.propose(member, set, (mean, variance), Some(self.params.acquisition.value_of(score)));
         // What will more likely fail is no bar for the others to clear.
         let log_probability = self.log_probability(&at);
@@ -356,11 +359,15 @@ impl Member {
         if counts {
             self.best = self.best.min(mean);
         }
+        if let Some(worlds) = self.worlds.as_mut().filter(|_| counts) {
+            worlds.improve(process);
+        }
+    }
+
+    /// Lets the gradients of the worlds know of all that is believed.
+    fn make_ready(&mut self) {
         if let Some(worlds) = &mut self.worlds {
-            if counts {
-                worlds.improve(process);
-            }
-            worlds.refresh(process);
+            worlds.refresh(&self.model.process);
         }
     }
 }

@@ -75,7 +75,6 @@ impl Worlds {
             process.push(at.point(), mean, KNOWN);
             worlds.improve(process);
         }
-        worlds.refresh(process);
         Some(worlds)
     }
 
@@ -87,7 +86,7 @@ impl Worlds {
         }
     }
 
-    /// Follows a process that believes in further points.
+    /// Makes ready for gradients, after the process came to believe in further points.
     pub(crate) fn refresh(&mut self, process: &GaussianProcess) {
         self.alphas = self.normals.iter().map(|normals| process.alpha_moved(self.first, normals)).collect();
     }
@@ -95,6 +94,13 @@ impl Worlds {
     /// Weights of the observations for the mean of f, one vector per world.
     pub(crate) fn alphas(&self) -> &[Vec<f64>] {
         &self.alphas
+    }
+
+    /// The variance of f at a point over all worlds, from that within each: what is left where only
+    /// observations are known.
+    pub(crate) fn variance_over_all(&self, within: f64, whitened: &[f64]) -> f64 {
+        let between = &whitened[self.first..];
+        within + dot(between, between)
     }
 
     /// The score of a point with this mean, standard deviation and whitened row.
@@ -135,7 +141,7 @@ fn log_mean(logs: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array2, array};
+    use ndarray::Array2;
 
     use super::*;
     use crate::bayes::ModelSpace;
@@ -207,15 +213,18 @@ mod tests {
     }
 
     #[test]
-    fn joining_moves_no_prediction_of_the_mean() {
+    fn joining_hides_no_uncertainty() {
         let tried = tried(&space());
         let before = process(&tried, 0.1);
         let mut after = before.clone();
-        worlds(&mut after, &tried).expect("noisy");
-        let at = array![[0.3, 0.8], [0.7, 0.2]];
-        let (a, b) = (before.predict(at.view()).expect("fits"), after.predict(at.view()).expect("fits"));
-        assert!((&a.mean - &b.mean).iter().all(|difference| difference.abs() < 1e-10));
-        assert!(b.variance.iter().zip(&a.variance).all(|(after, before)| after < before));
+        let worlds = worlds(&mut after, &tried).expect("noisy");
+        for at in [[0.3, 0.8], [0.7, 0.2], [0.9, 0.9]] {
+            let (mut short, mut long) = (vec![0.0; before.len()], vec![0.0; after.len()]);
+            let (mean, variance) = before.posterior((&at, &[]), &mut short);
+            let (same_mean, within) = after.posterior((&at, &[]), &mut long);
+            assert!((mean - same_mean).abs() < 1e-10 && within < variance);
+            assert!((worlds.variance_over_all(within, &long) - variance).abs() < 1e-10);
+        }
     }
 
     #[test]
