@@ -117,8 +117,8 @@ impl GpParams {
 /// is proposed twice, also under noise.
 ///
 /// Cost of a batch of 8 in six mixed parameters, CPU time on one core of an AMD EPYC shared with other work
-/// (bench `optimizers times`): 8 ms at 16 trials, 16 ms at 56, 36 ms at 96, 0.1 s at 300, 0.48 s at 1,000;
-/// hyper-parameters are fitted to at most 160 trials.
+/// (bench `optimizers times`): 8 ms at 16 trials, 16 ms at 56, 36 ms at 96, 0.1 s at 300, 0.5 s at 1,000,
+/// half as much again under noise; hyper-parameters are fitted to at most 160 trials.
 /// Median simple regret of 20 seeds after 16 Sobol points and ten batches of 8, beside random search:
 /// Branin 8e-9 (0.3), the mixed void surrogate 5e-9 (0.25), shifted Ackley-5 2.3 (17), Hartmann-6 1e-7 (1.4;
 /// a third to a half of the seeds end in the second-best of its minima). Eleven further problems are in

@@ -17,7 +17,7 @@ use crate::sobol::SobolSequence;
 /// ln α(x) = ln (1/S) Σ_s EI(x | f_s),   f_s ~ p(f at the contenders | y)
 /// ```
 ///
-/// (noisy expected improvement, Letham et al. 2019, §3; in logarithms, Ament et al. 2023). Pending and chosen
+/// (noisy expected improvement, Letham et al. 2019; in logarithms, Ament et al. 2023). Pending and chosen
 /// points have an outcome in each world likewise. An observation that equals its own prediction moves no
 /// mean; one that is a draw moves the last entry of `L⁻¹(y − m)` by a standard normal number. So the process
 /// believes itself at all those points, and a world is a sequence of such numbers, from a scrambled
