@@ -4,6 +4,7 @@ use synth_core::{ParameterSet, Proposal, Result, Seed, Stream, Suggestion};
 
 use super::GpParams;
 use super::feasibility::Feasibility;
+use super::lucky::lucky;
 use super::model::Model;
 use super::outcome::Outcomes;
 use super::search::{Effort, Found, climb};
@@ -52,6 +53,10 @@ pub(crate) struct Batch<'a> {
     candidates: Vec<Candidate>,
     seen: Seen,
     seed: Seed,
+    /// Points that were tried before the batch, with and without success, or are being tried.
+    tried: usize,
+    /// Points to measure again, the least values first.
+    lucky: Vec<Located>,
     chosen: Vec<Proposal>,
 }
 
@@ -63,6 +68,9 @@ const MANY: usize = 300;
 const EFFORT_OF_MANY: Effort = Effort { iterations: 10, rounds: 1, levels: 2 };
 /// Log probability of giving a value from which on a point is not doubted.
 const LOG_SURE: f64 = -0.1;
+/// At most one in so many points of a batch is a model's minimum of the mean, and one in so many is measured
+/// again. With more, one by one or in pairs, an optimiser would hardly look anywhere else.
+const SHARE: usize = 4;
 /// A discrete space up to this size is looked at whole.
 const WHOLE: u64 = 2048;
 
@@ -87,10 +95,13 @@ impl<'a> Batch<'a> {
             outcomes.pending.iter().for_each(|at| member.believe(at, false));
             member
         };
+        let lucky = if params.noise == Noise::Present { lucky(&models[0].process, outcomes) } else { vec![] };
         let members: Vec<Member> = models.into_iter().map(member).collect();
         let feasibility = Feasibility::new(space, &worked, &outcomes.failed, n)?;
+        let tried = worked.len() + outcomes.failed.len() + outcomes.pending.len();
+        let (candidates, chosen) = (vec![], vec![]);
         let mut batch =
-            Self { params, space, members, feasibility, candidates: vec![], seen, seed, chosen: vec![] };
+            Self { params, space, members, feasibility, candidates, seen, seed, tried, lucky, chosen };
         batch.candidates = batch.candidates(&worked)?;
         let inputs = space.inputs(&batch.candidates.iter().map(|c| c.at.clone()).collect::<Vec<_>>());
         batch.members.iter_mut().for_each(|member| member.look_at(&inputs));
@@ -99,8 +110,14 @@ impl<'a> Batch<'a> {
 
     /// Chooses up to `n` points.
     pub(crate) fn choose(mut self, n: usize) -> Result<Suggestion> {
-        while self.chosen.len() < n {
-            let (member, goal) = self.turn();
+        for at in std::mem::take(&mut self.lucky).into_iter().take(n / SHARE) {
+            self.take(0, &at)?;
+        }
+        let minima = if self.params.exploit { n / SHARE } else { 0 };
+        // Small batches go on where the one before ended.
+        let first = if n < 2 * self.members.len() { self.tried } else { 0 };
+        for turn in 0..n - self.chosen.len() {
+            let (member, goal) = self.turn(turn, minima, first);
             if self.params.acquisition == Acquisition::Thompson && goal != Goal::Mean {
                 return self.choose_by_draws(n);
             }
@@ -109,18 +126,17 @@ impl<'a> Batch<'a> {
             let mut found = self.climbs(member, &surface);
             found.sort_by(|a, b| b.score.total_cmp(&a.score));
             let Some(next) = self.first_new(found)? else { break };
-            self.take(member, next)?;
+            self.take(member, &next.at)?;
         }
         self.finish(n)
     }
 
-    /// Whose turn it is, and what it looks for: first each fitted member's own idea of the minimum.
-    fn turn(&self) -> (usize, Goal) {
-        let turn = self.chosen.len();
-        let member = turn % self.members.len();
-        if self.params.exploit && self.members.get(turn).is_some_and(|member| !member.model.doubts) {
-            return (member, Goal::Mean);
+    /// Whose turn it is, and what it looks for: up to so many fitted members' own `minima`, then the acquisition.
+    fn turn(&self, turn: usize, minima: usize, first: usize) -> (usize, Goal) {
+        if turn < minima && self.members.get(turn).is_some_and(|member| !member.model.doubts) {
+            return (turn, Goal::Mean);
         }
+        let member = (first + turn) % self.members.len();
         (member, self.acquisition(member))
     }
 
@@ -162,8 +178,8 @@ impl<'a> Batch<'a> {
         Ok(None)
     }
 
-    fn take(&mut self, member: usize, next: Found) -> Result<()> {
-        let (set, at) = self.space.snap(&next.at.unit);
+    fn take(&mut self, member: usize, at: &Located) -> Result<()> {
+        let (set, at) = self.space.snap(&at.unit);
         self.seen.insert(&set, &self.space.encoding)?;
         let Forecast { mean, variance, whitened } = self.members[member].predict(&at);
         let score = self.surface(member, self.acquisition(member)).score(mean, variance, &whitened);

@@ -2,6 +2,7 @@
 
 mod batch;
 mod feasibility;
+mod lucky;
 mod model;
 mod outcome;
 mod params;

@@ -38,6 +38,8 @@ pub(crate) struct Measured {
     pub(crate) values: Vec<f64>,
     /// Noise variance of the mean, where every value came with a standard error; else 0.
     pub(crate) known_noise: f64,
+    /// Whether it is being measured again.
+    pub(crate) is_pending: bool,
 }
 
 impl Outcomes {
@@ -83,7 +85,7 @@ impl Group {
         let n = self.values.len();
         let all_known = self.variances.len() == n;
         let known_noise = if all_known { mean(&self.variances).unwrap_or(0.0) / n as f64 } else { 0.0 };
-        Measured { at: self.at, value, values: self.values, known_noise }
+        Measured { at: self.at, value, values: self.values, known_noise, is_pending: self.pending }
     }
 }
 

@@ -405,9 +405,8 @@ impl Calibration {
         let mut sets = Vec::new();
         for proposal in optimizer.suggest(trials, count, seed)?.proposals {
             let set = self.space.resolve(&proposal.params)?;
-            if seen.insert(&set, &self.encoding)? {
-                sets.push((set, TrialOrigin::Point));
-            }
+            seen.insert(&set, &self.encoding)?;
+            sets.push((set, TrialOrigin::Point));
         }
         Ok(sets)
     }

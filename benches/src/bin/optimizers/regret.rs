@@ -11,6 +11,8 @@ use crate::{BATCH, BATCHES, START, start};
 
 struct Options {
     seeds: std::ops::Range<u64>,
+    /// Points asked for at once.
+    batch: usize,
     problems: Vec<Problem>,
     by: Vec<String>,
     within: Option<f64>,
@@ -22,7 +24,8 @@ impl Options {
         let (mut first, mut count) = (0, 20);
         let quick = problems()?.into_iter().filter(|p| !p.is_slow()).collect();
         let by = vec!["gp".into(), "random".into()];
-        let mut options = Self { seeds: 0..0, problems: quick, by, within: None, records: None };
+        let mut options =
+            Self { seeds: 0..0, batch: BATCH, problems: quick, by, within: None, records: None };
         for pair in words.chunks(2) {
             match pair {
                 ["--seeds", value] => count = value.parse()?,
@@ -31,10 +34,11 @@ impl Options {
                     options.problems = names.split(',').map(find).collect::<Result<_>>()?;
                 }
                 ["--records", path] => options.records = Some(std::fs::File::create(path)?),
+                ["--batch", count] => options.batch = count.parse::<usize>()?.clamp(1, BATCH),
                 ["--within", regret] => options.within = Some(regret.parse()?),
                 ["--by", names] => options.by = names.split(',').map(String::from).collect(),
                 other => {
-                    let known = "--seeds, --first-seed, --problems, --by, --within or --records";
+                    let known = "--seeds, --first-seed, --batch, --problems, --by, --within or --records";
                     return Err(format!("{known} with a value, not {other:?}").into());
                 }
             }
@@ -52,18 +56,26 @@ struct Tried {
     regret: f64,
 }
 
-/// The regret of the set that looked best after each batch.
-fn curve(by: &str, problem: &Problem, seed: u64) -> Result<Vec<f64>> {
+/// The regret of the set that looked best after the start and every [`BATCH`] further trials.
+fn curve(by: &str, problem: &Problem, batch: usize, seed: u64) -> Result<Vec<f64>> {
     let black_box = problem.black_box(seed)?;
     let mut sets: Vec<ParameterSet> = start(problem, seed)?.into_iter().map(|p| p.params).collect();
-    let mut next = proposer(by, problem, &sets, seed)?;
+    let mut next = proposer(by, problem, batch, &sets, seed)?;
     let (mut trials, mut tried, mut curve) = (Vec::new(), Vec::new(), Vec::new());
-    for batch in 0..=BATCHES {
+    let all = START + BATCH * BATCHES;
+    loop {
         for params in sets {
             evaluate(&black_box, params, &mut trials, &mut tried)?;
+            if trials.len() >= START && (trials.len() - START).is_multiple_of(BATCH) {
+                let best = tried.iter().min_by(|a, b| a.mean.total_cmp(&b.mean));
+                curve.push(best.map_or(f64::INFINITY, |best| best.regret));
+            }
         }
-        curve.push(tried.iter().min_by(|a, b| a.mean.total_cmp(&b.mean)).map_or(f64::INFINITY, |t| t.regret));
-        sets = if batch < BATCHES { next(&trials)? } else { Vec::new() };
+        if trials.len() == all {
+            break;
+        }
+        sets = next(&trials)?;
+        sets.truncate(all - trials.len());
     }
     Ok(curve)
 }
@@ -71,7 +83,13 @@ fn curve(by: &str, problem: &Problem, seed: u64) -> Result<Vec<f64>> {
 /// Gives the next batch for all trials so far.
 type Proposer = Box<dyn FnMut(&[Trial]) -> Result<Vec<ParameterSet>>>;
 
-fn proposer(by: &str, problem: &Problem, start: &[ParameterSet], seed: u64) -> Result<Proposer> {
+fn proposer(
+    by: &str,
+    problem: &Problem,
+    batch: usize,
+    start: &[ParameterSet],
+    seed: u64,
+) -> Result<Proposer> {
     if by == "run" {
         let mut run = problem.point_run(start, seed)?;
         return Ok(Box::new(move |trials| run.next(trials)));
@@ -80,7 +98,7 @@ fn proposer(by: &str, problem: &Problem, start: &[ParameterSet], seed: u64) -> R
     let given = OptimizerOptions { noise, ..OptimizerOptions::default() };
     let optimizer = optimizer_by_name(by, problem.space.clone(), given)?;
     Ok(Box::new(move |trials| {
-        let proposals = optimizer.suggest(trials, BATCH, Seed::from_u64(seed))?.proposals;
+        let proposals = optimizer.suggest(trials, batch, Seed::from_u64(seed))?.proposals;
         Ok(proposals.into_iter().map(|p| p.params).collect())
     }))
 }
@@ -133,7 +151,7 @@ pub(crate) fn print(words: &[&str]) -> std::result::Result<(), Box<dyn std::erro
     println!("{:<18}{:<8}{:>6}  median   (quartiles)", "problem", "by", "batch");
     for problem in &options.problems {
         for by in &options.by {
-            let one = |seed: u64| curve(by, problem, seed);
+            let one = |seed: u64| curve(by, problem, options.batch, seed);
             let curves: Vec<Vec<f64>> =
                 options.seeds.clone().into_par_iter().map(one).collect::<Result<_>>()?;
             if let Some(file) = &mut options.records {

@@ -126,8 +126,14 @@ impl GaussianProcess {
     /// Means at the observed points.
     pub(crate) fn means_at_inputs(&self) -> Vec<f64> {
         let y = &self.observations.values;
-        let noise = |i: usize| self.observations.noise_of(i, self.noise_variance) + self.factor.jitter();
-        (0..self.len()).map(|i| y[i] - noise(i) * self.alpha[i]).collect()
+        (0..self.len())
+            .map(|i| y[i] - (self.noise_at_input(i) + self.factor.jitter()) * self.alpha[i])
+            .collect()
+    }
+
+    /// Noise variance of an observation, a mean's where it is of replications.
+    pub(crate) fn noise_at_input(&self, i: usize) -> f64 {
+        self.observations.noise_of(i, self.noise_variance)
     }
 }
 
