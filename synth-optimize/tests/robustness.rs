@@ -25,7 +25,11 @@ fn design(space: &ParameterSpace, n: usize) -> Vec<ParameterSet> {
     suggestion.proposals.into_iter().map(|proposal| proposal.params).collect()
 }
 
-fn history(space: &ParameterSpace, n: usize, value: impl Fn(usize, &ParameterSet) -> f64) -> Vec<Trial> {
+fn history(
+    space: &ParameterSpace,
+    n: usize,
+    mut value: impl FnMut(usize, &ParameterSet) -> f64,
+) -> Vec<Trial> {
     design(space, n).into_iter().enumerate().map(|(i, set)| Trial::ok(set.clone(), value(i, &set))).collect()
 }
 
@@ -273,6 +277,28 @@ fn pending_points_are_not_asked_for_again() {
     trials.extend(first.proposals.iter().map(|p| Trial::pending(p.params.clone())));
     let second = ask_with(GpParams::default().with_noise(Noise::None), &space, &trials, 3);
     assert_eq!(second.proposals.len(), 3);
+}
+
+/// Values about a slope, one of them far below it, like nothing around it.
+#[test]
+fn only_where_there_is_noise_is_a_lucky_value_measured_again() {
+    let space = mixed();
+    let mut noise = Seed::from_u64(7).stream(0);
+    let mut trials = history(&space, 40, |_, set| slope(0, set) + 0.3 * noise.normal());
+    trials[30].value = Some(-3.0);
+    let lucky = trials[30].params.clone();
+    let asks_again = |noise: Noise, trials: &[Trial]| {
+        let gp = GpParams::default().with_noise(noise).build(space.clone()).expect("valid");
+        let suggestion = gp.suggest(trials, 8, Seed::from_u64(1)).expect("suggests");
+        suggestion.proposals.iter().any(|proposal| proposal.params == lucky)
+    };
+    assert!(asks_again(Noise::Present, &trials));
+    assert!(!asks_again(Noise::None, &trials) && !asks_again(Noise::Unknown, &trials));
+    let again = Trial::ok(trials[3].params.clone(), trials[3].value.expect("measured"));
+    trials.push(again);
+    assert!(!asks_again(Noise::Unknown, &trials), "the same value again");
+    trials[40].value = trials[40].value.map(|value| value + 0.5);
+    assert!(asks_again(Noise::Unknown, &trials), "replications differ");
 }
 
 #[test]

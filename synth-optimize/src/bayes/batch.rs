@@ -1,19 +1,19 @@
 //! Choosing a batch, one point after another.
 
-use synth_core::{ParameterSet, Proposal, Result, Seed, Stream, Suggestion};
+use synth_core::{ParameterSet, Proposal, Result, Seed, Suggestion};
 
 use super::GpParams;
+use super::candidates::points;
 use super::feasibility::Feasibility;
 use super::lucky::lucky;
 use super::model::Model;
-use super::outcome::Outcomes;
+use super::outcome::{Measured, Outcomes};
 use super::search::{Effort, Found, climb};
 use super::space::{Located, ModelSpace};
 use super::surface::{Goal, Surface};
 use super::worlds::{CONTENDERS, Worlds};
 use crate::acquisition::Acquisition;
-use crate::distinct::{Seen, size_at_most, unseen};
-use crate::encoding::UnitColumn;
+use crate::distinct::Seen;
 use crate::gp::{Cholesky, Inputs, Noise, dot};
 use crate::sobol::SobolSequence;
 
@@ -71,8 +71,8 @@ const LOG_SURE: f64 = -0.1;
 /// At most one in so many points of a batch is a model's minimum of the mean, and one in so many is measured
 /// again. With more, one by one or in pairs, an optimiser would hardly look anywhere else.
 const SHARE: usize = 4;
-/// A discrete space up to this size is looked at whole.
-const WHOLE: u64 = 2048;
+/// Candidates whose score is looked at: under noise it takes far longer than their rank.
+const SHORTLIST: usize = 64;
 
 impl<'a> Batch<'a> {
     pub(crate) fn new(
@@ -95,7 +95,12 @@ impl<'a> Batch<'a> {
             outcomes.pending.iter().for_each(|at| member.believe(at, false));
             member
         };
-        let lucky = if params.noise == Noise::Present { lucky(&models[0].process, outcomes) } else { vec![] };
+        let is_noisy = match params.noise {
+            Noise::None => false,
+            Noise::Unknown => outcomes.measured.iter().any(Measured::shows_noise),
+            Noise::Present => true,
+        };
+        let lucky = if is_noisy { lucky(&models[0].process, outcomes) } else { vec![] };
         let members: Vec<Member> = models.into_iter().map(member).collect();
         let feasibility = Feasibility::new(space, &worked, &outcomes.failed, n)?;
         let tried = worked.len() + outcomes.failed.len() + outcomes.pending.len();
@@ -123,8 +128,7 @@ impl<'a> Batch<'a> {
             }
             self.members[member].make_ready();
             let surface = self.surface(member, goal);
-            let mut found = self.climbs(member, &surface);
-            found.sort_by(|a, b| b.score.total_cmp(&a.score));
+            let found = self.climbs(member, &surface);
             let Some(next) = self.first_new(found)? else { break };
             self.take(member, &next.at)?;
         }
@@ -151,21 +155,28 @@ impl<'a> Batch<'a> {
         Surface { space: self.space, process: &model.process, feasibility, goal, worlds: worlds.as_ref() }
     }
 
-    /// Ends of climbs from the best candidates, then the candidates themselves.
+    /// Ends of climbs from the best candidates and these, best first, then all other candidates.
     fn climbs(&self, member: usize, surface: &Surface<'_>) -> Vec<Found> {
-        let score = |(c, f): (&Candidate, &Forecast)| Found {
-            at: c.at.clone(),
-            score: surface.score(f.mean, f.variance, &f.whitened) + surface.caution(c.feasible).0,
+        let forecasts = &self.members[member].forecasts;
+        let found = |i: usize, score: &dyn Fn(&Forecast) -> f64| {
+            let Candidate { at, feasible } = &self.candidates[i];
+            Found { at: at.clone(), score: score(&forecasts[i]) + surface.caution(*feasible).0 }
         };
-        let mut found: Vec<Found> =
-            self.candidates.iter().zip(&self.members[member].forecasts).map(score).collect();
-        found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        let mut rest: Vec<(usize, Found)> = (0..forecasts.len())
+            .map(|i| (i, found(i, &|f| surface.rank(f.mean, f.variance, &f.whitened))))
+            .collect();
+        rest.sort_by(|a, b| b.1.score.total_cmp(&a.1.score));
+        let short = rest.drain(..rest.len().min(SHORTLIST));
+        let mut best: Vec<Found> =
+            short.map(|(i, _)| found(i, &|f| surface.score(f.mean, f.variance, &f.whitened))).collect();
+        best.sort_by(|a, b| b.score.total_cmp(&a.score));
         let (effort, climbs) =
             if surface.process.len() < MANY { (EFFORT, CLIMBS) } else { (EFFORT_OF_MANY, 1) };
-        let ends: Vec<Found> =
-            found.iter().take(climbs).map(|f| climb(surface, &f.at.unit, effort)).collect();
-        found.extend(ends);
-        found
+        let ends: Vec<Found> = best.iter().take(climbs).map(|f| climb(surface, &f.at.unit, effort)).collect();
+        best.extend(ends);
+        best.sort_by(|a, b| b.score.total_cmp(&a.score));
+        best.extend(rest.into_iter().map(|(_, found)| found));
+        best
     }
 
     fn first_new(&self, found: Vec<Found>) -> Result<Option<Found>> {
@@ -217,56 +228,14 @@ impl<'a> Batch<'a> {
     }
 
     fn candidates(&self, worked: &[Located]) -> Result<Vec<Candidate>> {
-        let points = match size_at_most(self.space.encoding.space()) {
-            Some(size) if size <= WHOLE => self.all_new()?,
-            _ => self.drawn(worked),
-        };
+        let means = self.members[0].model.process.means_at_inputs();
+        let points = points(self.space, worked, &means, self.params.candidates, &self.seen, self.seed)?;
         Ok(points.into_iter().map(|at| Candidate { feasible: self.log_probability(&at), at }).collect())
     }
 
     /// Log probability that a point gives a value.
     fn log_probability(&self, at: &Located) -> f64 {
         self.feasibility.as_ref().map_or(0.0, |f| f.log_probability(at.point()))
-    }
-
-    fn all_new(&self) -> Result<Vec<Located>> {
-        let sets = unseen(&self.space.encoding, &self.seen, WHOLE as usize, self.seed)?;
-        sets.iter().map(|set| Ok(self.space.locate(self.space.encoding.encode(set)?))).collect()
-    }
-
-    /// Scrambled Sobol points over the whole cube, and steps of every size from the best points.
-    fn drawn(&self, worked: &[Located]) -> Vec<Located> {
-        let seed = self.seed.derive("optimize/gp/candidates");
-        let sobol = SobolSequence::new(self.space.dim(), seed.derive(&worked.len().to_string()));
-        let mut points: Vec<Located> =
-            (0..self.params.candidates as u64).map(|i| self.space.snap(&sobol.point(i)).1).collect();
-        let means = self.members[0].model.process.means_at_inputs();
-        let mut order: Vec<usize> = (0..worked.len()).collect();
-        order.sort_by(|a, b| means[*a].total_cmp(&means[*b]).then(a.cmp(b)));
-        let mut stream = seed.stream(worked.len() as u64);
-        for i in 0..self.params.candidates / 2 {
-            let from = &worked[order[i % order.len().min(4)]];
-            points.push(self.space.snap(&self.step(&from.unit, &mut stream)).1);
-        }
-        points.extend(order.iter().take(2).map(|i| worked[*i].clone()));
-        points
-    }
-
-    /// A random step: some columns, normal for numbers, uniform for categories, of a random size.
-    fn step(&self, from: &[f64], stream: &mut Stream) -> Vec<f64> {
-        let size = libm::exp(stream.uniform(libm::log(1e-4), libm::log(0.3)));
-        let share = stream.unit();
-        let mut unit = from.to_vec();
-        for (u, column) in unit.iter_mut().zip(self.space.encoding.columns()) {
-            let (moves, z, fresh) = (stream.unit() < share, stream.normal(), stream.unit());
-            match column {
-                UnitColumn::Category { .. } if moves && size > 0.05 => *u = fresh,
-                UnitColumn::Category { .. } => {}
-                _ if moves => *u = (*u + size * z).clamp(0.0, 1.0),
-                _ => {}
-            }
-        }
-        unit
     }
 
     /// Thompson sampling: each draw of the function over the candidates gives its minimiser.

@@ -1,6 +1,7 @@
 //! Bayesian optimisation over mixed spaces.
 
 mod batch;
+mod candidates;
 mod feasibility;
 mod lucky;
 mod model;

@@ -68,6 +68,13 @@ impl Outcomes {
     }
 }
 
+impl Measured {
+    /// Whether it was told to be uncertain, or replications differ.
+    pub(crate) fn shows_noise(&self) -> bool {
+        self.known_noise > 0.0 || self.values.iter().any(|value| *value != self.values[0])
+    }
+}
+
 impl Group {
     fn add(&mut self, trial: &Trial) {
         match (trial.status, trial.finite_value()) {

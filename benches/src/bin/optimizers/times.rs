@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Instant;
 
-use synth_core::{Optimizer, Result, Seed, Trial};
+use synth_core::{Optimizer, ParameterSet, Result, Seed, Trial};
 use synth_optimize::problems::{VoidSurrogate, void_space};
 use synth_optimize::{Noise, OptimizerOptions, SobolParams, optimizer_by_name};
 
@@ -17,19 +17,21 @@ fn cpu_seconds(origin: Instant) -> f64 {
     nanoseconds.map_or_else(|| origin.elapsed().as_secs_f64(), |ns| ns * 1e-9)
 }
 
-/// Median seconds of a batch on the void surrogate, over histories of several lengths.
+/// Median seconds of a batch on the void surrogate, with or without noise, over histories of several lengths.
 pub(crate) fn print(words: &[&str]) -> std::result::Result<(), Box<dyn Error>> {
-    let (mut by, mut lengths) = ("gp", vec![16, 56, 96, 300, 1000]);
+    let (mut by, mut lengths, mut noise) = ("gp", vec![16, 56, 96, 300, 1000], 0.0);
     for pair in words.chunks(2) {
         match pair {
             ["--by", name] => by = name,
             ["--trials", list] => {
                 lengths = list.split(',').map(str::parse).collect::<std::result::Result<_, _>>()?;
             }
-            other => return Err(format!("--by NAME or --trials a,b, not {other:?}").into()),
+            ["--noise", sd] => noise = sd.parse::<f64>()?,
+            other => return Err(format!("--by NAME, --trials a,b or --noise SD, not {other:?}").into()),
         }
     }
-    let options = OptimizerOptions { noise: Noise::None, ..OptimizerOptions::default() };
+    let known = if noise > 0.0 { Noise::Present } else { Noise::None };
+    let options = OptimizerOptions { noise: known, ..OptimizerOptions::default() };
     let optimizer = optimizer_by_name(by, void_space()?, options)?;
     let surrogate = VoidSurrogate::of_seed(0)?;
     let origin = Instant::now();
@@ -41,9 +43,13 @@ pub(crate) fn print(words: &[&str]) -> std::result::Result<(), Box<dyn Error>> {
         for repeat in 0..repeats {
             let seed = Seed::from_u64(repeat);
             let proposals = sobol.suggest(&[], n, seed)?.proposals;
+            let mut noises = seed.derive("noise").stream(0);
+            let mut value = |params: &ParameterSet| {
+                surrogate.evaluate(params).map(|value| value + noise * noises.normal())
+            };
             let trials: Vec<Trial> = proposals
                 .into_iter()
-                .map(|p| surrogate.evaluate(&p.params).map(|value| Trial::ok(p.params, value)))
+                .map(|p| Ok(Trial::ok(p.params.clone(), value(&p.params)?)))
                 .collect::<Result<_>>()?;
             let start = cpu_seconds(origin);
             optimizer.suggest(&trials, BATCH, seed)?;
