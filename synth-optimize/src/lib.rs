@@ -12,7 +12,7 @@
 //! `OPTIMIZERS.md` beside this crate's manifest has their formulas, and what was tried and did not help.
 //!
 //! All keep the laws of [`synth_core::Optimizer`]: pure in the history, inside the space, no set twice in a
-//! batch, nor measured again without need.
+//! batch, nor one measured before unless values are noisy.
 //! [`optimizer_by_name`] makes one from its name; [`SpaceFile`] and [`TrialRecord`] are the files of
 //! `synth ask`. Worth using alone: [`GaussianProcess`] (regression over numbers and categories) and
 //! [`Encoding`] (parameter sets as points of a cube, or as features). [`calibrate`] looks for a

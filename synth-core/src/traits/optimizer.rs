@@ -5,7 +5,8 @@ use crate::{ParameterSpace, Result, Seed, Suggestion, Trial};
 /// Decides which parameter sets to try next. Objectives are minimised.
 ///
 /// Laws, each a conformance check: pure (the state is the history alone, so that asking twice gives
-/// the same answer); proposals lie inside the space and are all different; failed, pending and NaN
+/// the same answer); proposals lie inside the space, are all different, and new unless values are noisy, when
+/// one measured before may be repeated; failed, pending and NaN
 /// trials do not break it; an exhausted discrete space gives fewer proposals and says so.
 pub trait Optimizer: fmt::Debug + Send + Sync {
     /// Its name in configurations: `random`, `sobol`, `gp`.

@@ -57,8 +57,8 @@ pub(crate) struct Batch<'a> {
     seed: Seed,
     /// Points that were tried before the batch, with and without success, or are being tried.
     tried: usize,
-    /// Points to measure again, the least values first.
-    lucky: Vec<Located>,
+    /// Sets to measure again, the least values first.
+    lucky: Vec<ParameterSet>,
     chosen: Vec<Proposal>,
 }
 
@@ -72,7 +72,7 @@ const EFFORT_OF_MANY: Effort = Effort { iterations: 10, rounds: 1, levels: 2 };
 const LOG_SURE: f64 = -0.1;
 /// At most one in so many points of a batch is a model's minimum of the mean, and one in so many is measured
 /// again. With more, one by one or in pairs, an optimiser would hardly look anywhere else.
-const SHARE: usize = 4;
+const ONE_IN: usize = 4;
 /// Candidates whose score is looked at: under noise it takes far longer than their rank.
 const SHORTLIST: usize = 64;
 
@@ -105,6 +105,7 @@ impl<'a> Batch<'a> {
             Noise::Present => true,
         };
         let lucky = if is_noisy { lucky(&models[0].process, outcomes) } else { vec![] };
+        let lucky = lucky.into_iter().map(|measured| measured.params.clone()).collect();
         let members: Vec<Member> = models.into_iter().map(member).collect();
         let feasibility = Feasibility::new(space, &worked, &outcomes.failed, n)?;
         let tried = worked.len() + outcomes.failed.len() + outcomes.pending.len();
@@ -119,10 +120,15 @@ impl<'a> Batch<'a> {
 
     /// Chooses up to `n` points.
     pub(crate) fn choose(mut self, n: usize) -> Result<Suggestion> {
-        for at in std::mem::take(&mut self.lucky).into_iter().take(n / SHARE) {
-            self.take(0, &at)?;
+        if self.candidates.is_empty() {
+            return self.finish(n);
         }
-        let minima = if self.params.exploit { n / SHARE } else { 0 };
+        for set in std::mem::take(&mut self.lucky).into_iter().take(n / ONE_IN) {
+            // As it was told: decoding what was encoded may be off by a bit, and that would be another set.
+            let at = self.space.locate(self.space.encoding.encode(&set)?);
+            self.take(0, set, &at)?;
+        }
+        let minima = if self.params.exploit { n / ONE_IN } else { 0 };
         // Small batches go on where the one before ended.
         let first = if n < 2 * self.members.len() { self.tried } else { 0 };
         for turn in 0..n - self.chosen.len() {
@@ -134,7 +140,8 @@ impl<'a> Batch<'a> {
             let surface = self.surface(member, goal);
             let found = self.climbs(member, &surface);
             let Some(next) = self.first_new(found)? else { break };
-            self.take(member, &next.at)?;
+            let (set, at) = self.space.snap(&next.at.unit);
+            self.take(member, set, &at)?;
         }
         self.finish(n)
     }
@@ -193,20 +200,19 @@ impl<'a> Batch<'a> {
         Ok(None)
     }
 
-    fn take(&mut self, member: usize, at: &Located) -> Result<()> {
-        let (set, at) = self.space.snap(&at.unit);
+    fn take(&mut self, member: usize, set: ParameterSet, at: &Located) -> Result<()> {
         self.seen.insert(&set, &self.space.encoding)?;
-        let Forecast { mean, variance, whitened } = self.members[member].predict(&at);
+        let Forecast { mean, variance, whitened } = self.members[member].predict(at);
         let score = self.surface(member, self.acquisition(member)).score(mean, variance, &whitened);
         let worlds = self.members[member].worlds.as_ref();
         let variance = worlds.map_or(variance, |worlds| worlds.variance_over_all(variance, &whitened));
         self.propose(member, set, (mean, variance), Some(self.params.acquisition.value_of(score)));
         // What will more likely fail is no bar for the others to clear.
-        let log_probability = self.log_probability(&at);
+        let log_probability = self.log_probability(at);
         let likely = log_probability >= -std::f64::consts::LN_2;
-        self.members.iter_mut().for_each(|member| member.expect(&self.candidates, &at, likely));
+        self.members.iter_mut().for_each(|member| member.expect(&self.candidates, at, likely));
         if log_probability < LOG_SURE {
-            self.doubt(&at);
+            self.doubt(at);
         }
         Ok(())
     }

@@ -1,7 +1,6 @@
 //! What to measure again where values are noisy.
 
-use super::outcome::Outcomes;
-use super::space::Located;
+use super::outcome::{Measured, Outcomes};
 use crate::gp::GaussianProcess;
 
 /// How far above the least mean, in standard deviations of one value's noise, a point must be for its value to be
@@ -15,7 +14,7 @@ const LUCK: f64 = 0.2;
 /// one, so before that it should be measured again until it is what it looks like, as racing does
 /// with its incumbents (Hutter et al. 2011, "Sequential model-based optimization for general algorithm
 /// configuration", §3.1). For the process a replication is nearly as good as a point nearby.
-pub(super) fn lucky(process: &GaussianProcess, outcomes: &Outcomes) -> Vec<Located> {
+pub(super) fn lucky<'a>(process: &GaussianProcess, outcomes: &'a Outcomes) -> Vec<&'a Measured> {
     let measured = &outcomes.measured;
     let means = process.means_at_inputs();
     let best = means.iter().copied().fold(f64::INFINITY, f64::min);
@@ -23,9 +22,9 @@ pub(super) fn lucky(process: &GaussianProcess, outcomes: &Outcomes) -> Vec<Locat
         let noise = process.noise_at_input(i) * measured[i].values.len() as f64;
         means[i] - best > LUCK * libm::sqrt(noise)
     };
-    let mut order: Vec<usize> = (0..measured.len()).filter(|i| !measured[*i].is_pending).collect();
+    let mut order: Vec<usize> = (0..measured.len()).filter(|i| measured[*i].may_repeat).collect();
     order.sort_by(|a, b| measured[*a].value.total_cmp(&measured[*b].value).then(a.cmp(b)));
-    order.into_iter().take_while(|i| owes_to_luck(*i)).map(|i| measured[i].at.clone()).collect()
+    order.into_iter().take_while(|i| owes_to_luck(*i)).map(|i| &measured[i]).collect()
 }
 
 #[cfg(test)]
@@ -54,7 +53,7 @@ mod tests {
         let space = ModelSpace::new(&space);
         let outcomes = Outcomes::of(trials, &space).expect("fits");
         let models = Model::ensemble(&space, &outcomes, Noise::Present, 0).expect("fits");
-        lucky(&models[0].process, &outcomes).iter().map(|at| at.unit[0]).collect()
+        lucky(&models[0].process, &outcomes).iter().map(|m| m.at.unit[0]).collect()
     }
 
     #[test]
@@ -64,6 +63,8 @@ mod tests {
         let lucky = trials[18].params.clone();
         trials.push(Trial::pending(lucky.clone()));
         assert!(!measured_again(&trials).contains(&0.9), "it is being measured");
+        trials[21] = Trial::failed(lucky.clone());
+        assert!(!measured_again(&trials).contains(&0.9), "it failed");
         trials.pop();
         trials.extend((0..9).map(|_| Trial::ok(lucky.clone(), 0.4)));
         assert!(!measured_again(&trials).contains(&0.9), "ten values make 0.3 of it");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use synth_core::{Result, Trial, TrialStatus};
+use synth_core::{ParameterSet, Result, Trial, TrialStatus};
 
 use super::space::{Located, ModelSpace};
 use crate::encoding::SetKey;
@@ -10,6 +10,8 @@ use crate::encoding::SetKey;
 /// What is known of one point of the space.
 #[derive(Clone, Debug)]
 struct Group {
+    /// As the first trial has it.
+    params: ParameterSet,
     at: Located,
     values: Vec<f64>,
     /// Known noise variances of the values that came with a standard error.
@@ -32,14 +34,15 @@ pub(crate) struct Outcomes {
 /// One point with the mean of its values.
 #[derive(Clone, Debug)]
 pub(crate) struct Measured {
+    pub(crate) params: ParameterSet,
     pub(crate) at: Located,
     pub(crate) value: f64,
     /// The values that the mean is of.
     pub(crate) values: Vec<f64>,
     /// Noise variance of the mean, where every value came with a standard error; else 0.
     pub(crate) known_noise: f64,
-    /// Whether it is being measured again.
-    pub(crate) is_pending: bool,
+    /// Whether it may be measured again: it is not being measured, and never failed.
+    pub(crate) may_repeat: bool,
 }
 
 impl Outcomes {
@@ -50,7 +53,8 @@ impl Outcomes {
             let at = *order.entry(space.encoding.key(&trial.params)?).or_insert(groups.len());
             if at == groups.len() {
                 let at = space.locate(space.encoding.encode(&trial.params)?);
-                groups.push(Group { at, values: vec![], variances: vec![], failed: 0, pending: false });
+                let (params, values, variances) = (trial.params.clone(), vec![], vec![]);
+                groups.push(Group { params, at, values, variances, failed: 0, pending: false });
             }
             groups[at].add(trial);
         }
@@ -92,7 +96,14 @@ impl Group {
         let n = self.values.len();
         let all_known = self.variances.len() == n;
         let known_noise = if all_known { mean(&self.variances).unwrap_or(0.0) / n as f64 } else { 0.0 };
-        Measured { at: self.at, value, values: self.values, known_noise, is_pending: self.pending }
+        Measured {
+            params: self.params,
+            at: self.at,
+            value,
+            values: self.values,
+            known_noise,
+            may_repeat: !self.pending && self.failed == 0,
+        }
     }
 }
 

@@ -24,9 +24,9 @@ pub struct GpParams {
     pub initial_trials: Option<usize>,
     /// Candidates from which climbs start, per batch. Range: ≥ 16. Default 384.
     pub candidates: usize,
-    /// Whether a batch starts where the models expect the minimum, without regard to what could be
-    /// learned elsewhere: one point for each of the two fitted models, but at most a quarter of the batch.
-    /// Default true.
+    /// Whether a batch goes where the models expect the minimum, without regard to what could be learned
+    /// elsewhere: one point for each of the two fitted models, but at most a quarter of the batch, so none of
+    /// fewer than four. Default true.
     pub exploit: bool,
 }
 
@@ -100,8 +100,8 @@ impl GpParams {
 ///    [`Kernel`](crate::Kernel)). The more probable one leads. The third is the first with its length scales
 ///    halved: a fit to few points tends to be too sure of what lies between them. Also without noise a model
 ///    may take ripples finer than the points are apart for noise, where the data speak for it (Gramacy & Lee
-///    2012).
-/// 4. **The batch** grows point by point. First each fitted model's own minimum of the mean
+///    2012); what it believes of chosen points has a twentieth of that.
+/// 4. **The batch** grows point by point. First some fitted models' own minima of the mean
 ///    ([`GpParams::exploit`]), then, the models taking turns, the maximum of the acquisition given the
 ///    points chosen so far, whose values each model believes to be its own predictions ("Kriging
 ///    believer", Ginsbourger et al. 2010). Turns matter: what one model holds for certain the other
@@ -116,14 +116,14 @@ impl GpParams {
 ///
 /// Before [`GpParams::initial_trials`] points are known it proposes the scrambled Sobol sequence. No set
 /// is proposed twice, but that where there is noise ([`Noise::Present`]; if unknown, where standard errors are given or
-/// replications differ) up to a quarter of a batch are sets measured before: those of the least values, where the
+/// replications differ) up to a quarter of a batch of four or more are sets measured before: those of the least values, where the
 /// process thinks that they owe them to luck.
 ///
 /// Cost of a batch of 8 in six mixed parameters, CPU time on one core of an AMD EPYC shared with other work
-/// (bench `optimizers times`): 8 ms at 16 trials, 16 ms at 56, 36 ms at 96, 0.1 s at 300, 0.5 s at 1,000,
-/// half as much again under noise; hyper-parameters are fitted to at most 160 trials.
+/// (bench `optimizers times`): 8 ms at 16 trials, 16 ms at 56, 36 ms at 96, 0.1 s at 300, 0.5 s at 1,000;
+/// under noise 40 ms at 96, 0.8 s at 1,000; hyper-parameters are fitted to at most 160 trials.
 /// Median simple regret of 20 seeds after 16 Sobol points and ten batches of 8, beside random search:
-/// Branin 8e-9 (0.3), the mixed void surrogate 5e-9 (0.25), shifted Ackley-5 2.3 (17), Hartmann-6 1e-7 (1.4;
+/// Branin 1e-8 (0.3), the mixed void surrogate 6e-9 (0.25), shifted Ackley-5 1.3 (17), Hartmann-6 9e-8 (1.4;
 /// a third to a half of the seeds end in the second-best of its minima). Eleven further problems are in
 /// `benches/README.md`.
 ///

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use synth_core::{
     Divergence, Embeddings, Error, FittedDivergence, Optimizer, ParameterSpace, Result, Seed, Trial,
+    TrialStatus,
 };
 
 use super::action::{Action, CalibrationInput, FeatureBlock, Outcome};
@@ -280,8 +281,7 @@ impl Calibration {
         if let Some(candidate) = self.finalist.take().filter(|_| drawn.len() >= LEAST_SETS) {
             self.finalists.push(Finalist { candidate, drawn });
         }
-        let previous = self.fit.as_ref().map(|fit| &fit.chosen.member);
-        let earlier = Earlier { previous, chosen: &self.chosen, finalists: &self.finalists };
+        let earlier = Earlier { chosen: &self.chosen, finalists: &self.finalists };
         let fit = self.frame().fit(&self.generated, &self.real, self.iteration, &earlier)?;
         if fit.chosen.iteration == self.iteration {
             self.chosen.push(fit.chosen.clone());
@@ -402,11 +402,16 @@ impl Calibration {
         seed: Seed,
     ) -> Result<Vec<batch::Chosen>> {
         let Some(optimizer) = self.optimizer.as_ref().filter(|_| count > 0) else { return Ok(Vec::new()) };
-        let mut sets = Vec::new();
-        for proposal in optimizer.suggest(trials, count, seed)?.proposals {
+        let is_pending = |trial: &&Trial| trial.status == TrialStatus::Pending;
+        let pending: Vec<Trial> = trials.iter().filter(is_pending).cloned().collect();
+        let (mut batch, mut sets) = (Seen::of(&pending, &self.encoding)?, Vec::new());
+        for proposal in optimizer.suggest(trials, count, seed)?.proposals.into_iter().take(count) {
             let set = self.space.resolve(&proposal.params)?;
             seen.insert(&set, &self.encoding)?;
-            sets.push((set, TrialOrigin::Point));
+            // A set of an earlier batch may be measured again.
+            if batch.insert(&set, &self.encoding)? {
+                sets.push((set, TrialOrigin::Point));
+            }
         }
         Ok(sets)
     }

@@ -34,7 +34,7 @@ impl Options {
                     options.problems = names.split(',').map(find).collect::<Result<_>>()?;
                 }
                 ["--records", path] => options.records = Some(std::fs::File::create(path)?),
-                ["--batch", count] => options.batch = count.parse::<usize>()?.clamp(1, BATCH),
+                ["--batch", count] => options.batch = count.parse::<usize>()?.max(1),
                 ["--within", regret] => options.within = Some(regret.parse()?),
                 ["--by", names] => options.by = names.split(',').map(String::from).collect(),
                 other => {
@@ -71,12 +71,14 @@ fn curve(by: &str, problem: &Problem, batch: usize, seed: u64) -> Result<Vec<f64
                 curve.push(best.map_or(f64::INFINITY, |best| best.regret));
             }
         }
-        if trials.len() == all {
+        sets = if trials.len() < all { next(&trials)? } else { vec![] };
+        if sets.is_empty() {
             break;
         }
-        sets = next(&trials)?;
         sets.truncate(all - trials.len());
     }
+    // A space may be exhausted before.
+    curve.resize(1 + BATCHES, curve.last().copied().unwrap_or(f64::INFINITY));
     Ok(curve)
 }
 
