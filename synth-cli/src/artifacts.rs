@@ -119,7 +119,9 @@ pub(crate) fn ending(result: &CalibrationResult) -> String {
         StopReason::IterationLimit => {
             "the limit was reached; the last iterations are kept for measuring the result"
         }
-        StopReason::Plateau => "the divergence did not fall by more than chance",
+        StopReason::Plateau => {
+            "neither did the divergence fall nor the distribution move by more than chance"
+        }
         StopReason::Threshold => "the upper 95 % bound of the divergence fell below `convergence_threshold`",
         StopReason::Exhausted => "every parameter set of the space was measured",
     };

@@ -63,6 +63,8 @@ pub(crate) struct Fit {
     /// α of the calibrated and of the uniform distribution.
     pub(crate) alpha: DVector<f64>,
     pub(crate) uniform_alpha: DVector<f64>,
+    /// Squared distance (MMD²) of the chosen distribution from the one chosen before.
+    pub(crate) moved: Option<f64>,
     /// What samples of their own say of the finalists, in their order, and which of them was chosen.
     pub(crate) measured: Vec<Measurement>,
     pub(crate) winner: Option<usize>,
@@ -146,7 +148,7 @@ impl Frame<'_> {
             .map(|finalist| Measured::of(&learned.surrogate, real, finalist.drawn.clone()))
             .collect();
         let Some(winner) = best_measured(&finalists) else {
-            return Ok(self.fitted(learned, real, first, judged_first));
+            return Ok(self.fitted(learned, real, first, judged_first, earlier.previous));
         };
         let contested = finalists[winner].is_beaten_by(&judged_first, &real.members, self.perfect);
         let chosen = earlier.finalists[winner].candidate.clone();
@@ -158,12 +160,19 @@ impl Frame<'_> {
             measured: finalists.iter().zip(earlier.finalists).map(record).collect(),
             winner: Some(winner),
             rival: contested.then_some(first),
-            ..self.fitted(learned, real, chosen, judged)
+            ..self.fitted(learned, real, chosen, judged, earlier.previous)
         })
     }
 
     /// A fit whose choice is made.
-    fn fitted(&self, learned: Learned, real: &Real, chosen: Candidate, calibrated: Judged) -> Fit {
+    fn fitted(
+        &self,
+        learned: Learned,
+        real: &Real,
+        chosen: Candidate,
+        calibrated: Judged,
+        previous: Option<&Member>,
+    ) -> Fit {
         let Learned { surrogate, summaries, likelihood, weights, correlation } = learned;
         let likelihood = match chosen.method {
             FitMethod::Likelihood => likelihood,
@@ -175,6 +184,10 @@ impl Frame<'_> {
         let sequence = self.sequence("mean");
         let alpha = surrogate.mean.weights(self.axes, Some(&chosen.member), &sequence);
         let uniform_alpha = surrogate.mean.weights(self.axes, None, &sequence);
+        let moved = previous.map(|member| {
+            let change = &alpha - surrogate.mean.weights(self.axes, Some(member), &sequence);
+            change.dot(&(&surrogate.mean.gram * &change))
+        });
         let evens = vec![uniform_alpha.clone(); chosen.folds.len()];
         let uniform = self.divergence(&surrogate, real, &evens).estimate;
         Fit {
@@ -187,6 +200,7 @@ impl Frame<'_> {
             uniform,
             alpha,
             uniform_alpha,
+            moved,
             measured: Vec::new(),
             winner: None,
             rival: None,
@@ -283,6 +297,7 @@ fn first_rows(groups: &[usize]) -> Vec<usize> {
 #[derive(Debug, Default)]
 pub(crate) struct Earlier<'a> {
     /// The distribution chosen in the last one.
+    pub(crate) previous: Option<&'a Member>,
     /// Distributions chosen in them.
     pub(crate) chosen: &'a [Candidate],
     pub(crate) finalists: &'a [Finalist],

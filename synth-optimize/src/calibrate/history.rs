@@ -17,6 +17,9 @@ use super::record::{
 
 /// Iterations before a plateau is looked for.
 const LEAST_ITERATIONS: usize = 3;
+/// A distribution moves by a squared distance of more than this share of what a perfect generator may
+/// show.
+const MOVED: f64 = 0.05;
 const NULL_DRAWS: u64 = 2000;
 const BEST: usize = 5;
 
@@ -145,7 +148,8 @@ impl History {
     }
 
     /// Whether the divergence fell by more than the standard error of the change, which is that of the
-    /// paired contributions of the same real samples.
+    /// paired contributions of the same real samples, or the distribution still moves. The divergence
+    /// alone would stop too early: of few real samples its error hides much of what is still learned.
     fn compare(&mut self, fit: &Fit) {
         let better = self.best_so_far.as_ref().is_none_or(|best| {
             let (gain, std_error) = best.gain(&fit.calibrated, &self.members);
@@ -153,6 +157,8 @@ impl History {
         });
         if better {
             self.best_so_far = Some(fit.calibrated.clone());
+        }
+        if better || fit.moved.is_some_and(|moved| moved > MOVED * self.perfect()) {
             self.since_better = 0;
         } else if self.estimates.len() > LEAST_ITERATIONS {
             self.since_better += 1;

@@ -281,7 +281,8 @@ impl Calibration {
         if let Some(candidate) = self.finalist.take().filter(|_| drawn.len() >= LEAST_SETS) {
             self.finalists.push(Finalist { candidate, drawn });
         }
-        let earlier = Earlier { chosen: &self.chosen, finalists: &self.finalists };
+        let previous = self.fit.as_ref().map(|fit| &fit.chosen.member);
+        let earlier = Earlier { previous, chosen: &self.chosen, finalists: &self.finalists };
         let fit = self.frame().fit(&self.generated, &self.real, self.iteration, &earlier)?;
         if fit.chosen.iteration == self.iteration {
             self.chosen.push(fit.chosen.clone());

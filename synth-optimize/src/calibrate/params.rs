@@ -49,7 +49,8 @@ pub struct CalibrationParams {
     /// may. Range: 0 to 10 000. Default 10.
     pub max_iterations: usize,
     /// Stop after this many iterations, and at least three, in which the cross-validated divergence
-    /// of the calibrated distribution did not fall by more than one standard error. Range: ≥ 1.
+    /// of the calibrated distribution did not fall by more than one standard error, nor the distribution
+    /// move by a squared distance above a twentieth of what a perfect generator may show. Range: ≥ 1.
     /// Default 3.
     pub early_stop_patience: usize,
     /// Stop once the upper 95 % bound of the cross-validated divergence of the calibrated

@@ -183,7 +183,7 @@ pub struct ParameterVisibility {
 pub enum StopReason {
     /// All iterations were made, but for those kept for measuring the result that were not needed.
     IterationLimit,
-    /// The divergence no longer fell.
+    /// The divergence no longer fell, and the distribution no longer moved.
     Plateau,
     /// The upper bound of the divergence fell below the threshold.
     Threshold,
