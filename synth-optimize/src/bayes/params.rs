@@ -114,10 +114,10 @@ impl GpParams {
 ///    category of many levels is never enumerated; a discrete space of up to 2,048 sets is looked at whole.
 /// 6. **Failures** multiply the acquisition by the cubed probability of giving a value.
 ///
-/// Before [`GpParams::initial_trials`] points are known it proposes the scrambled Sobol sequence. No set
-/// is proposed twice, but that where there is noise ([`Noise::Present`]; if unknown, where standard errors are given or
-/// replications differ) up to a quarter of a batch of four or more are sets measured before: those of the least values, where the
-/// process thinks that they owe them to luck.
+/// Before [`GpParams::initial_trials`] points are known it proposes the scrambled Sobol sequence. No set is proposed
+/// twice, but that where there is noise ([`Noise::Present`]; if unknown, where standard errors are given or
+/// replications differ) up to a quarter of a batch of four or more are sets measured before: those of the least
+/// values, where the process thinks that they owe them to luck.
 ///
 /// Cost of a batch of 8 in six mixed parameters, CPU time on one core of an AMD EPYC shared with other work
 /// (bench `optimizers times`): 8 ms at 16 trials, 16 ms at 56, 36 ms at 96, 0.1 s at 300, 0.5 s at 1,000;
