@@ -34,7 +34,7 @@ impl Options {
                     options.problems = names.split(',').map(find).collect::<Result<_>>()?;
                 }
                 ["--records", path] => options.records = Some(std::fs::File::create(path)?),
-                ["--batch", count] => options.batch = count.parse::<usize>()?.max(1),
+                ["--batch", count] => options.batch = count.parse::<std::num::NonZero<usize>>()?.get(),
                 ["--within", regret] => options.within = Some(regret.parse()?),
                 ["--by", names] => options.by = names.split(',').map(String::from).collect(),
                 other => {
@@ -42,6 +42,9 @@ impl Options {
                     return Err(format!("{known} with a value, not {other:?}").into());
                 }
             }
+        }
+        if options.batch != BATCH && options.by.iter().any(|by| by == "run") {
+            return Err(format!("--by run has batches of {BATCH}, not --batch {}", options.batch).into());
         }
         options.seeds = first..first + count.max(1);
         Ok(options)

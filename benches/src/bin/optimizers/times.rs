@@ -30,6 +30,9 @@ pub(crate) fn print(words: &[&str]) -> std::result::Result<(), Box<dyn Error>> {
             other => return Err(format!("--by NAME, --trials a,b or --noise SD, not {other:?}").into()),
         }
     }
+    if !(noise.is_finite() && noise >= 0.0) {
+        return Err(format!("--noise is a standard deviation, not {noise}").into());
+    }
     let known = if noise > 0.0 { Noise::Present } else { Noise::None };
     let options = OptimizerOptions { noise: known, ..OptimizerOptions::default() };
     let optimizer = optimizer_by_name(by, void_space()?, options)?;
