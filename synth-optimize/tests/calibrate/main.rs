@@ -4,7 +4,8 @@ mod toy;
 
 use ndarray::Axis;
 use synth_core::{
-    Domain, Embeddings, Error, Marginal, Parameter, ParameterDistribution, ParameterSet, ParameterSpace, Seed,
+    Domain, Embeddings, Error, Marginal, Optimizer, Parameter, ParameterDistribution, ParameterSet,
+    ParameterSpace, Proposal, Seed, Suggestion, Trial,
 };
 use synth_optimize::calibrate::{
     Action, BatchPolicy, Calibration, CalibrationInput, CalibrationMode, CalibrationParams, Conclusion,
@@ -260,6 +261,55 @@ fn point_mode_takes_its_batches_from_surrogate_and_optimiser() {
     assert_eq!(active.iter().filter(|&&o| o == TrialOrigin::Point).count(), 4);
     let without = origins(CalibrationParams { policy: BatchPolicy::Sobol, ..params });
     assert!(without.iter().all(|&o| o == TrialOrigin::Point));
+}
+
+/// Proposes the first set of the history again and again, as an optimiser may under noise.
+#[derive(Debug)]
+struct Insists(ParameterSpace);
+
+impl Optimizer for Insists {
+    fn name(&self) -> &str {
+        "insists"
+    }
+
+    fn space(&self) -> &ParameterSpace {
+        &self.0
+    }
+
+    fn suggest(&self, history: &[Trial], _n: usize, _seed: Seed) -> synth_core::Result<Suggestion> {
+        let again = Proposal { params: history[0].params.clone(), mean: None, std: None, acquisition: None };
+        Ok(Suggestion { proposals: vec![again], exhausted: false })
+    }
+}
+
+#[test]
+fn a_set_measured_again_is_one_set_with_more_samples() {
+    let mut input = point(input(16, 1, 13).real, 13);
+    input.optimizer = Some(std::sync::Arc::new(Insists(space())));
+    // Five sets in all, so that each is among the best five.
+    let params = CalibrationParams {
+        mode: CalibrationMode::Point,
+        policy: BatchPolicy::Sobol,
+        initial_sets: 4,
+        iteration_batch_size: 2,
+        max_iterations: 1,
+        ..short()
+    };
+    let played = play(params, input, NEVER).expect("plays");
+    let insisted = &played.records[0].trials[0];
+    let values: Vec<f64> = (played.records.iter().flat_map(|record| &record.trials))
+        .filter(|trial| trial.params == insisted.params)
+        .map(|trial| trial.divergence.as_ref().expect("measured").value)
+        .collect();
+    assert!(values.len() == 2 && values[0] != values[1], "{values:?}");
+    let best = &played.result.best;
+    assert_eq!(best.len(), 5);
+    let listed: Vec<_> = best.iter().filter(|set| set.params == insisted.params).collect();
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].param_set_id, insisted.param_set_id);
+    assert_eq!(listed[0].measured, Some((values[0] + values[1]) / 2.0));
+    // 0.01 each.
+    assert!((listed[0].measured_std_error.expect("both have one") - 0.01 / 2f64.sqrt()).abs() < 1e-15);
 }
 
 /// By the distance of mean embeddings to that of the hidden set, over 256 samples each.
