@@ -183,7 +183,7 @@ def run_task(task):
 def compare(a):
     problems = {line["problem"]: line for line in printed_lines([a.bench, "problems"])}
     peers = [f"synth:{a.optimizer}" if peer == "synth" else peer for peer in a.peers.split(",")]
-    chosen = a.problems.split(",") if a.problems else [name for name, p in problems.items() if not p.get("slow")]
+    chosen = a.problems.split(",") if a.problems else [name for name, p in problems.items() if not p.get("extra")]
     unknown = [name for name in chosen if name not in problems]
     unknown += [peer for peer in peers if peer not in PEERS and not peer.startswith("synth:")]
     if unknown:
@@ -306,7 +306,7 @@ def main():
     p.add_argument("--synth", help="synth's program")
     p.add_argument("--optimizer", default="auto", help="of the peer `synth`")
     p.add_argument("--peers", default="synth," + ",".join(PEERS))
-    p.add_argument("--problems", help="default: all of the bench program's that take seconds")
+    p.add_argument("--problems", help="default: all but those that the bench program calls extra")
     p.add_argument("--seeds", type=int, default=20)
     p.add_argument("--first-seed", type=int, default=0)
     p.add_argument("--jobs", type=int, default=1, help="runs at a time")

@@ -3,11 +3,12 @@
 use synth_core::{ParameterSet, Proposal, Result, Seed, Suggestion};
 
 use super::GpParams;
-use super::candidates::points;
+use super::candidates::Sources;
 use super::feasibility::Feasibility;
 use super::lucky::lucky;
 use super::model::Model;
 use super::outcome::{Measured, Outcomes};
+use super::region::Region;
 use super::search::{Effort, Found, climb};
 use super::space::{Located, ModelSpace};
 use super::surface::{Goal, Surface};
@@ -52,6 +53,7 @@ pub(crate) struct Batch<'a> {
     space: &'a ModelSpace,
     members: Vec<Member>,
     feasibility: Option<Feasibility>,
+    region: Option<Region>,
     candidates: Vec<Candidate>,
     seen: Seen,
     seed: Seed,
@@ -104,14 +106,28 @@ impl<'a> Batch<'a> {
             Noise::Unknown => outcomes.measured.iter().any(Measured::shows_noise),
             Noise::Present => true,
         };
-        let lucky = if is_noisy { lucky(&models[0].process, outcomes) } else { vec![] };
+        // A warp that widens wells takes good luck for one.
+        let sober = models.iter().find(|model| !model.warp.widens_wells()).filter(|_| is_noisy);
+        let lucky = sober.map_or_else(Vec::new, |model| lucky(&model.process, outcomes));
         let lucky = lucky.into_iter().map(|measured| measured.params.clone()).collect();
         let members: Vec<Member> = models.into_iter().map(member).collect();
         let feasibility = Feasibility::new(space, &worked, &outcomes.failed, n)?;
         let tried = worked.len() + outcomes.failed.len() + outcomes.pending.len();
+        let region = Region::of(space, outcomes, &members[0].model.process);
         let (candidates, chosen) = (vec![], vec![]);
-        let mut batch =
-            Self { params, space, members, feasibility, candidates, seen, seed, tried, lucky, chosen };
+        let mut batch = Self {
+            params,
+            space,
+            members,
+            feasibility,
+            region,
+            candidates,
+            seen,
+            seed,
+            tried,
+            lucky,
+            chosen,
+        };
         batch.candidates = batch.candidates(&worked)?;
         let inputs = space.inputs(&batch.candidates.iter().map(|c| c.at.clone()).collect::<Vec<_>>());
         batch.members.iter_mut().for_each(|member| member.look_at(&inputs));
@@ -162,8 +178,14 @@ impl<'a> Batch<'a> {
 
     fn surface(&self, member: usize, goal: Goal) -> Surface<'_> {
         let Member { model, worlds, .. } = &self.members[member];
-        let feasibility = self.feasibility.as_ref();
-        Surface { space: self.space, process: &model.process, feasibility, goal, worlds: worlds.as_ref() }
+        Surface {
+            space: self.space,
+            process: &model.process,
+            feasibility: self.feasibility.as_ref(),
+            goal,
+            worlds: worlds.as_ref(),
+            region: self.region.as_ref().filter(|_| goal != Goal::Mean),
+        }
     }
 
     /// Ends of climbs from the best candidates and these, best first, then all other candidates.
@@ -176,7 +198,8 @@ impl<'a> Batch<'a> {
         let mut rest: Vec<(usize, Found)> = (0..forecasts.len())
             .map(|i| (i, found(i, &|f| surface.rank(f.mean, f.variance, &f.whitened))))
             .collect();
-        rest.sort_by(|a, b| b.1.score.total_cmp(&a.1.score));
+        let inside = |found: &Found| surface.region.is_none_or(|region| region.contains(&found.at));
+        rest.sort_by(|(_, a), (_, b)| inside(b).cmp(&inside(a)).then(b.score.total_cmp(&a.score)));
         let short = rest.drain(..rest.len().min(SHORTLIST));
         let mut best: Vec<Found> =
             short.map(|(i, _)| found(i, &|f| surface.score(f.mean, f.variance, &f.whitened))).collect();
@@ -239,7 +262,9 @@ impl<'a> Batch<'a> {
 
     fn candidates(&self, worked: &[Located]) -> Result<Vec<Candidate>> {
         let means = self.members[0].model.process.means_at_inputs();
-        let points = points(self.space, worked, &means, self.params.candidates, &self.seen, self.seed)?;
+        let (seen, region) = (&self.seen, self.region.as_ref());
+        let sources = Sources { space: self.space, worked, means: &means, region, seen, seed: self.seed };
+        let points = sources.points(self.params.candidates)?;
         Ok(points.into_iter().map(|at| Candidate { feasible: self.log_probability(&at), at }).collect())
     }
 

@@ -7,6 +7,7 @@ mod lucky;
 mod model;
 mod outcome;
 mod params;
+mod region;
 mod scatter;
 mod search;
 mod space;

@@ -60,9 +60,14 @@ fn ascend(surface: &Surface<'_>, start: &[f64], relaxed: bool, iterations: usize
     if !free.contains(&true) {
         return start.to_vec();
     }
-    let bound = |end: f64| -> Vec<f64> {
-        free.iter().zip(start).map(|(free, u)| if *free { end } else { *u }).collect()
+    let bounds = |(column, (free, u)): (usize, (&bool, &f64))| match surface.region.map(|r| r.bounds(column))
+    {
+        _ if !free => (*u, *u),
+        // What starts outside may stay there.
+        Some((low, high)) => (low.min(*u), high.max(*u)),
+        None => (0.0, 1.0),
     };
+    let (low, high): (Vec<f64>, Vec<f64>) = free.iter().zip(start).enumerate().map(bounds).unzip();
     let mut scratch = Scratch::default();
     let mut objective = |unit: &[f64], gradient: &mut [f64]| {
         let at = surface.space.locate(unit.to_vec());
@@ -71,5 +76,5 @@ fn ascend(surface: &Surface<'_>, start: &[f64], relaxed: bool, iterations: usize
         -score
     };
     let budget = Budget { iterations, gradient: 1e-9, gain: 1e-10 };
-    minimize_in_box(start, &bound(0.0), &bound(1.0), budget, &mut objective).x
+    minimize_in_box(start, &low, &high, budget, &mut objective).x
 }

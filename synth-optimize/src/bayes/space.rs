@@ -80,6 +80,14 @@ impl ModelSpace {
         Self { encoding, columns, routes, number_dim: numbers, category_dim: categories, conditional }
     }
 
+    /// The number column that a column of the unit cube is, if it is one.
+    pub(crate) fn number_column(&self, column: usize) -> Option<usize> {
+        match self.routes[column] {
+            Route::Number(number) => Some(number),
+            _ => None,
+        }
+    }
+
     pub(crate) fn dim(&self) -> usize {
         self.encoding.dim()
     }

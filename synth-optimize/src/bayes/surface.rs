@@ -4,6 +4,7 @@ use crate::acquisition::Acquisition;
 use crate::gp::{GaussianProcess, Scratch};
 
 use super::feasibility::Feasibility;
+use super::region::Region;
 use super::space::{Located, ModelSpace};
 use super::worlds::Worlds;
 
@@ -31,6 +32,8 @@ pub(crate) struct Surface<'a> {
     pub(crate) goal: Goal,
     /// Draws of what there is to improve on, in place of the goal's one value.
     pub(crate) worlds: Option<&'a Worlds>,
+    /// Where to stay.
+    pub(crate) region: Option<&'a Region>,
 }
 
 /// A standard deviation below this (in standardised units) is none.

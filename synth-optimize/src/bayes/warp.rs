@@ -66,6 +66,11 @@ impl Warp {
         warp
     }
 
+    /// Whether it steepens towards the highest value.
+    pub(crate) fn widens_wells(&self) -> bool {
+        self.strength < 0.0
+    }
+
     /// z of a value, halved while differences could overflow.
     fn lift(&self, value: f64) -> f64 {
         ((0.5 * value - 0.5 * self.minimum) / self.unit).max(-0.5)
@@ -145,7 +150,9 @@ mod tests {
     fn measured(values: &[f64]) -> Vec<Measured> {
         let space = ParameterSpace::new(vec![Parameter::new("x", Domain::float(0.0, 1.0))]).expect("valid");
         let trials: Vec<Trial> = (values.iter().enumerate())
-            .map(|(i, value)| Trial::ok(ParameterSet::new().with("x", i as f64 / values.len() as f64), *value))
+            .map(|(i, value)| {
+                Trial::ok(ParameterSet::new().with("x", i as f64 / values.len() as f64), *value)
+            })
             .collect();
         Outcomes::of(&trials, &ModelSpace::new(&space)).expect("fits").measured
     }

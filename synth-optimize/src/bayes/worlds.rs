@@ -238,8 +238,14 @@ mod tests {
         worlds.improve(&process);
         worlds.refresh(&process);
         let goal = Goal::Acquisition { kind: Acquisition::LogEi, best: 0.0, beta: 0.0 };
-        let surface =
-            Surface { space: &space, process: &process, feasibility: None, goal, worlds: Some(&worlds) };
+        let surface = Surface {
+            space: &space,
+            process: &process,
+            feasibility: None,
+            goal,
+            worlds: Some(&worlds),
+            region: None,
+        };
         let value = |unit: [f64; 2]| surface.value(&space.locate(unit.to_vec()), &mut Vec::new());
         for unit in [[0.1, 0.3], [0.55, 0.4], [0.9, 0.95]] {
             let mut gradient = [0.0; 2];

@@ -47,17 +47,29 @@ pub(crate) fn ellipsoid(seed: Seed) -> Result<Regret> {
 }
 
 /// The Levy function in ten dimensions over [−10, 10], its minimum moved to a drawn point.
-pub(crate) fn levy(seed: Seed) -> Result<Regret> {
-    let optimum = uniform(&mut seed.stream(0), 10, 0.0, 1.0);
+pub(crate) fn levy(dim: usize, seed: Seed) -> Result<Regret> {
+    let optimum = uniform(&mut seed.stream(0), dim, 0.0, 1.0);
     Ok(Box::new(move |set| {
         let w: Vec<f64> =
-            coordinates(set, 10)?.iter().zip(&optimum).map(|(x, o)| 1.0 + 5.0 * (x - o)).collect();
+            coordinates(set, dim)?.iter().zip(&optimum).map(|(x, o)| 1.0 + 5.0 * (x - o)).collect();
         let square = |x: f64| x * x;
         let first = square((PI * w[0]).sin());
         let middle: f64 =
-            w[..9].iter().map(|w| square(w - 1.0) * (1.0 + 10.0 * square((PI * w + 1.0).sin()))).sum();
-        let last = square(w[9] - 1.0) * (1.0 + square((2.0 * PI * w[9]).sin()));
+            w[..dim - 1].iter().map(|w| square(w - 1.0) * (1.0 + 10.0 * square((PI * w + 1.0).sin()))).sum();
+        let last = square(w[dim - 1] - 1.0) * (1.0 + square((2.0 * PI * w[dim - 1]).sin()));
         Ok(first + middle + last)
+    }))
+}
+
+/// Rastrigin's function about a drawn optimum, five of its waves to a side.
+pub(crate) fn rastrigin(dim: usize, seed: Seed) -> Result<Regret> {
+    let optimum = uniform(&mut seed.stream(0), dim, 0.0, 1.0);
+    Ok(Box::new(move |set| {
+        let wave = |(x, o): (&f64, &f64)| {
+            let z = 5.0 * (x - o);
+            z * z + 10.0 - 10.0 * (2.0 * PI * z).cos()
+        };
+        Ok(coordinates(set, dim)?.iter().zip(&optimum).map(wave).sum())
     }))
 }
 

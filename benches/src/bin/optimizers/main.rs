@@ -10,6 +10,7 @@
 //! | `optimizers regret --within 2 ..` | and the trials that it takes to come so near |
 //! | `optimizers regret --records FILE ..` | and the runs, for `compare_optimizers.py table` |
 //! | `optimizers regret --batch 1 ..` | with as many points asked for at once, of 80 in all |
+//! | `optimizers regret --batches 40 ..` | with more batches than ten |
 //! | `optimizers times [--by gp] [--trials 16,96] [--noise 0.05]` | CPU time of a batch |
 
 #![expect(clippy::print_stdout, reason = "answering is what it is for")]
@@ -55,8 +56,11 @@ fn start(problem: &Problem, seed: u64) -> Result<Vec<Proposal>> {
 fn list() -> Result<()> {
     for problem in problems()? {
         let space = serde_json::json!({ "parameters": problem.space.parameters() });
-        let (name, noisy, slow) = (problem.name, problem.is_noisy(), problem.is_slow());
-        println!("{}", serde_json::json!({ "problem": name, "noisy": noisy, "slow": slow, "space": space }));
+        let (name, noisy, extra) = (problem.name, problem.is_noisy(), problem.extra);
+        println!(
+            "{}",
+            serde_json::json!({ "problem": name, "noisy": noisy, "extra": extra, "space": space })
+        );
     }
     Ok(())
 }

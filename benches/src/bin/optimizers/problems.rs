@@ -32,6 +32,8 @@ enum Source {
 pub(crate) struct Problem {
     pub(crate) name: &'static str,
     pub(crate) space: ParameterSpace,
+    /// Whether it takes minutes, or more than ten batches: asked only where it is named.
+    pub(crate) extra: bool,
     source: Source,
 }
 
@@ -41,11 +43,6 @@ impl Problem {
             Source::Formula { noise, .. } => noise > 0.0,
             Source::VoidImages => true,
         }
-    }
-
-    /// Whether it takes minutes, where the others take seconds.
-    pub(crate) fn is_slow(&self) -> bool {
-        matches!(self.source, Source::VoidImages)
     }
 
     /// The problem of a seed; known functions are the same for all.
@@ -81,9 +78,11 @@ impl Problem {
 
 pub(crate) fn problems() -> Result<Vec<Problem>> {
     let problem = |name, space: Result<ParameterSpace>, noise, regret| {
-        space.map(|space| Problem { name, space, source: Source::Formula { regret, noise } })
+        space.map(|space| Problem { name, space, extra: false, source: Source::Formula { regret, noise } })
     };
-    let images = void_space().map(|space| Problem { name: "void_images", space, source: Source::VoidImages });
+    let extra = |problem: Result<Problem>| problem.map(|problem| Problem { extra: true, ..problem });
+    let source = Source::VoidImages;
+    let images = void_space().map(|space| Problem { name: "void_images", space, extra: true, source });
     [
         problem("branin2", branin_space(), 0.0, |_, _| {
             Ok(Box::new(|set| Ok(branin(set.float("x")?, set.float("y")?) - BRANIN_MINIMUM)))
@@ -97,13 +96,15 @@ pub(crate) fn problems() -> Result<Vec<Problem>> {
         problem("hartmann6_noisy", hartmann6_space(), 0.2, known_hartmann),
         problem("hartmann6_in20", cube(20), 0.0, |_, seed| hidden::hartmann_of_twenty(seed)),
         problem("ellipsoid20", cube(20), 0.0, |_, seed| hidden::ellipsoid(seed)),
-        problem("levy10", cube(10), 0.0, |_, seed| hidden::levy(seed)),
+        problem("levy10", cube(10), 0.0, |_, seed| hidden::levy(10, seed)),
         problem("rosenbrock4_units", ParameterSpace::new(hidden::rosenbrock_units()), 0.0, |_, seed| {
             hidden::rosenbrock(seed)
         }),
         problem("counts6", ParameterSpace::new(hidden::six_counts()), 0.0, |_, seed| hidden::counts(seed)),
         problem("catalyst", ParameterSpace::new(hidden::recipe()), 0.0, |_, seed| hidden::catalyst(seed)),
         problem("training", ParameterSpace::new(hidden::network()), 0.02, |_, seed| hidden::training(seed)),
+        extra(problem("levy20", cube(20), 0.0, |_, seed| hidden::levy(20, seed))),
+        extra(problem("rastrigin20", cube(20), 0.0, |_, seed| hidden::rastrigin(20, seed))),
         images,
     ]
     .into_iter()

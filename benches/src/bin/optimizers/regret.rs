@@ -13,6 +13,8 @@ struct Options {
     seeds: std::ops::Range<u64>,
     /// Points asked for at once.
     batch: usize,
+    /// Batches of [`BATCH`] after the start.
+    batches: usize,
     problems: Vec<Problem>,
     by: Vec<String>,
     within: Option<f64>,
@@ -22,10 +24,17 @@ struct Options {
 impl Options {
     fn read(words: &[&str]) -> std::result::Result<Self, Box<dyn std::error::Error>> {
         let (mut first, mut count) = (0, 20);
-        let quick = problems()?.into_iter().filter(|p| !p.is_slow()).collect();
+        let quick = problems()?.into_iter().filter(|p| !p.extra).collect();
         let by = vec!["gp".into(), "random".into()];
-        let mut options =
-            Self { seeds: 0..0, batch: BATCH, problems: quick, by, within: None, records: None };
+        let mut options = Self {
+            seeds: 0..0,
+            batch: BATCH,
+            batches: BATCHES,
+            problems: quick,
+            by,
+            within: None,
+            records: None,
+        };
         for pair in words.chunks(2) {
             match pair {
                 ["--seeds", value] => count = value.parse()?,
@@ -35,16 +44,19 @@ impl Options {
                 }
                 ["--records", path] => options.records = Some(std::fs::File::create(path)?),
                 ["--batch", count] => options.batch = count.parse::<std::num::NonZero<usize>>()?.get(),
+                ["--batches", count] => options.batches = count.parse::<std::num::NonZero<usize>>()?.get(),
                 ["--within", regret] => options.within = Some(regret.parse()?),
                 ["--by", names] => options.by = names.split(',').map(String::from).collect(),
                 other => {
-                    let known = "--seeds, --first-seed, --batch, --problems, --by, --within or --records";
+                    let known =
+                        "--seeds, --first-seed, --batch, --batches, --problems, --by, --within or --records";
                     return Err(format!("{known} with a value, not {other:?}").into());
                 }
             }
         }
-        if options.batch != BATCH && options.by.iter().any(|by| by == "run") {
-            return Err(format!("--by run has batches of {BATCH}, not --batch {}", options.batch).into());
+        let is_usual = (options.batch, options.batches) == (BATCH, BATCHES);
+        if !is_usual && options.by.iter().any(|by| by == "run") {
+            return Err(format!("--by run has {BATCHES} batches of {BATCH}: no --batch, no --batches").into());
         }
         options.seeds = first..first + count.max(1);
         Ok(options)
@@ -60,12 +72,12 @@ struct Tried {
 }
 
 /// The regret of the set that looked best after the start and every [`BATCH`] further trials.
-fn curve(by: &str, problem: &Problem, batch: usize, seed: u64) -> Result<Vec<f64>> {
+fn curve(by: &str, problem: &Problem, options: &Options, seed: u64) -> Result<Vec<f64>> {
     let black_box = problem.black_box(seed)?;
     let mut sets: Vec<ParameterSet> = start(problem, seed)?.into_iter().map(|p| p.params).collect();
-    let mut next = proposer(by, problem, batch, &sets, seed)?;
+    let mut next = proposer(by, problem, options.batch, &sets, seed)?;
     let (mut trials, mut tried, mut curve) = (Vec::new(), Vec::new(), Vec::new());
-    let all = START + BATCH * BATCHES;
+    let all = START + BATCH * options.batches;
     loop {
         for params in sets {
             evaluate(&black_box, params, &mut trials, &mut tried)?;
@@ -81,7 +93,7 @@ fn curve(by: &str, problem: &Problem, batch: usize, seed: u64) -> Result<Vec<f64
         sets.truncate(all - trials.len());
     }
     // A space may be exhausted before.
-    curve.resize(1 + BATCHES, curve.last().copied().unwrap_or(f64::INFINITY));
+    curve.resize(1 + options.batches, curve.last().copied().unwrap_or(f64::INFINITY));
     Ok(curve)
 }
 
@@ -156,13 +168,14 @@ pub(crate) fn print(words: &[&str]) -> std::result::Result<(), Box<dyn std::erro
     println!("{:<18}{:<8}{:>6}  median   (quartiles)", "problem", "by", "batch");
     for problem in &options.problems {
         for by in &options.by {
-            let one = |seed: u64| curve(by, problem, options.batch, seed);
+            let one = |seed: u64| curve(by, problem, &options, seed);
             let curves: Vec<Vec<f64>> =
                 options.seeds.clone().into_par_iter().map(one).collect::<Result<_>>()?;
             if let Some(file) = &mut options.records {
                 record(file, problem.name, by, options.seeds.start, &curves)?;
             }
-            for batch in [1, 2, 5, 10] {
+            let shown = [1, 2, 5].into_iter().chain((10..=options.batches).step_by(10));
+            for batch in shown.filter(|batch| *batch <= options.batches) {
                 let mut values: Vec<f64> = curves.iter().map(|curve| curve[batch]).collect();
                 let [low, median, high] = [0.25, 0.5, 0.75].map(|share| quantile(&mut values, share));
                 println!("{:<18}{by:<8}{batch:>6}  {median:.1e}  ({low:.1e} … {high:.1e})", problem.name);
