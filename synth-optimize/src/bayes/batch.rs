@@ -5,9 +5,9 @@ use synth_core::{ParameterSet, Proposal, Result, Seed, Suggestion};
 use super::GpParams;
 use super::candidates::Sources;
 use super::feasibility::Feasibility;
-use super::lucky::lucky;
+use super::lucky::sets_to_repeat;
 use super::model::Model;
-use super::outcome::{Measured, Outcomes};
+use super::outcome::Outcomes;
 use super::region::Region;
 use super::search::{Effort, Found, climb};
 use super::space::{Located, ModelSpace};
@@ -101,15 +101,7 @@ impl<'a> Batch<'a> {
             outcomes.pending.iter().for_each(|at| member.believe(at, false));
             member
         };
-        let is_noisy = match params.noise {
-            Noise::None => false,
-            Noise::Unknown => outcomes.measured.iter().any(Measured::shows_noise),
-            Noise::Present => true,
-        };
-        // A warp that widens wells takes good luck for one.
-        let sober = models.iter().find(|model| !model.warp.widens_wells()).filter(|_| is_noisy);
-        let lucky = sober.map_or_else(Vec::new, |model| lucky(&model.process, outcomes));
-        let lucky = lucky.into_iter().map(|measured| measured.params.clone()).collect();
+        let lucky = sets_to_repeat(&models, outcomes, params.noise);
         let members: Vec<Member> = models.into_iter().map(member).collect();
         let feasibility = Feasibility::new(space, &worked, &outcomes.failed, n)?;
         let tried = worked.len() + outcomes.failed.len() + outcomes.pending.len();

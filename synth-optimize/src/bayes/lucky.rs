@@ -1,11 +1,28 @@
 //! What to measure again where values are noisy.
 
+use synth_core::ParameterSet;
+
+use super::model::Model;
 use super::outcome::{Measured, Outcomes};
-use crate::gp::GaussianProcess;
+use crate::gp::{GaussianProcess, Noise};
 
 /// How far above the least mean, in standard deviations of one value's noise, a point must be for its value to be
 /// good luck.
 const LUCK: f64 = 0.2;
+
+/// The very sets to measure again, those of the least values first; none where there is no noise, as told or, where
+/// that is not known, as the values show.
+pub(super) fn sets_to_repeat(models: &[Model], outcomes: &Outcomes, noise: Noise) -> Vec<ParameterSet> {
+    let is_noisy = match noise {
+        Noise::None => false,
+        Noise::Unknown => outcomes.measured.iter().any(Measured::shows_noise),
+        Noise::Present => true,
+    };
+    // A warp that widens wells takes good luck for one.
+    let sober = models.iter().find(|model| is_noisy && !model.warp.widens_wells());
+    let lucky = sober.map_or_else(Vec::new, |model| lucky(&model.process, outcomes));
+    lucky.into_iter().map(|measured| measured.params.clone()).collect()
+}
 
 /// The points with the least values, for as long as the process, which has `outcomes` for its observations,
 /// thinks that they owe them to luck.
@@ -14,7 +31,7 @@ const LUCK: f64 = 0.2;
 /// one, so before that it should be measured again until it is what it looks like, as racing does
 /// with its incumbents (Hutter et al. 2011, "Sequential model-based optimization for general algorithm
 /// configuration", §3.1). For the process a replication is nearly as good as a point nearby.
-pub(super) fn lucky<'a>(process: &GaussianProcess, outcomes: &'a Outcomes) -> Vec<&'a Measured> {
+fn lucky<'a>(process: &GaussianProcess, outcomes: &'a Outcomes) -> Vec<&'a Measured> {
     let measured = &outcomes.measured;
     let means = process.means_at_inputs();
     let best = means.iter().copied().fold(f64::INFINITY, f64::min);
@@ -34,7 +51,6 @@ mod tests {
     use super::*;
     use crate::bayes::ModelSpace;
     use crate::bayes::model::Model;
-    use crate::gp::Noise;
 
     /// A bowl about 0.3 at 21 even points with a noise of ±0.05, and −0.6 at 0.9, where the bowl is at 0.36.
     fn trials() -> Vec<Trial> {

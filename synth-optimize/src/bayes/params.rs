@@ -93,8 +93,9 @@ impl GpParams {
 ///    become noise variances, which differ from point to point where the scatters of at least eight points
 ///    vary more than chance leads to expect (empirical Bayes, Smyth 2004). Trials that failed or gave no finite value
 ///    teach where trials fail.
-/// 2. **Outcomes** are bent by `ln(1 + a z)/a` (a of 0, 1, 10 or 100 by the likelihood, so that values
-///    over orders of magnitude fit into one process) and standardised.
+/// 2. **Outcomes** are bent by `ln(1 + a z)/a` against their longer tail, as far as the likelihood supports it, and
+///    standardised: a of 0, 1, 10 or 100 lets values over orders of magnitude fit into one process, a below 0
+///    widens wells in a plain.
 /// 3. **Three models.** Two are fitted, one per family ([`KernelFamily`](crate::KernelFamily)), by maximum a
 ///    posteriori with analytic gradients ([`GaussianProcess`](crate::GaussianProcess); kernel:
 ///    [`Kernel`](crate::Kernel)). The more probable one leads. The third is the first with its length scales
@@ -112,6 +113,7 @@ impl GpParams {
 ///    them L-BFGS climbs with whole numbers let loose, then held in their slots, and through the neighbours in
 ///    the discrete columns. What is scored and proposed in the end stands on whole numbers. A
 ///    category of many levels is never enumerated; a discrete space of up to 2,048 sets is looked at whole.
+///    From 100 trials of 16 numbers on it stays in a trust region about the best point (Eriksson et al. 2019).
 /// 6. **Failures** multiply the acquisition by the cubed probability of giving a value.
 ///
 /// Before [`GpParams::initial_trials`] points are known it proposes the scrambled Sobol sequence. No set is proposed
@@ -123,14 +125,15 @@ impl GpParams {
 /// (bench `optimizers times`): 8 ms at 16 trials, 16 ms at 56, 36 ms at 96, 0.1 s at 300, 0.5 s at 1,000;
 /// under noise 40 ms at 96, 0.8 s at 1,000; hyper-parameters are fitted to at most 160 trials.
 /// Median simple regret of 20 seeds after 16 Sobol points and ten batches of 8, beside random search:
-/// Branin 1e-8 (0.3), the mixed void surrogate 6e-9 (0.25), shifted Ackley-5 1.3 (17), Hartmann-6 9e-8 (1.4;
+/// Branin 1e-8 (0.3), the mixed void surrogate 6e-9 (0.25), shifted Ackley-5 1.5 (17), Hartmann-6 1.2e-7 (1.4;
 /// a third to a half of the seeds end in the second-best of its minima). Eleven further problems are in
 /// `benches/README.md`.
 ///
 /// What was tried and did not help: the dimension-scaled prior of Hvarfner et al. as published (it
 /// switches columns off at 16 points), one model for the whole batch (points piled up within 1e-5 of
 /// each other), four starts of the fit in place of two, six climbs in place of three, a bound on short length
-/// scales, an upper confidence bound for the last point of a batch, a trust region, joint batches without noise.
+/// scales, an upper confidence bound for the last point of a batch, a trust region from the first batch on, joint batches
+/// without noise.
 ///
 /// # Examples
 /// ```
