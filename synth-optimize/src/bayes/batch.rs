@@ -105,7 +105,13 @@ impl<'a> Batch<'a> {
         let members: Vec<Member> = models.into_iter().map(member).collect();
         let feasibility = Feasibility::new(space, &worked, &outcomes.failed, n)?;
         let tried = worked.len() + outcomes.failed.len() + outcomes.pending.len();
-        let region = Region::of(space, outcomes, &members[0].model.process);
+        let Model { process, warp, .. } = &members[0].model;
+        let values = match params.noise {
+            // Among ripples the best point is better than what the process makes of its surroundings.
+            Noise::None => outcomes.measured.iter().map(|m| warp.apply(m.value)).collect(),
+            _ => process.means_at_inputs(),
+        };
+        let region = Region::of(space, &worked, &values, &process.kernel().length_scales);
         let (candidates, chosen) = (vec![], vec![]);
         let mut batch = Self {
             params,
@@ -191,16 +197,17 @@ impl<'a> Batch<'a> {
             .map(|i| (i, found(i, &|f| surface.rank(f.mean, f.variance, &f.whitened))))
             .collect();
         let inside = |found: &Found| surface.region.is_none_or(|region| region.contains(&found.at));
-        rest.sort_by(|(_, a), (_, b)| inside(b).cmp(&inside(a)).then(b.score.total_cmp(&a.score)));
+        let order = |a: &Found, b: &Found| inside(b).cmp(&inside(a)).then(b.score.total_cmp(&a.score));
+        rest.sort_by(|(_, a), (_, b)| order(a, b));
         let short = rest.drain(..rest.len().min(SHORTLIST));
         let mut best: Vec<Found> =
             short.map(|(i, _)| found(i, &|f| surface.score(f.mean, f.variance, &f.whitened))).collect();
-        best.sort_by(|a, b| b.score.total_cmp(&a.score));
+        best.sort_by(order);
         let (effort, climbs) =
             if surface.process.len() < MANY { (EFFORT, CLIMBS) } else { (EFFORT_OF_MANY, 1) };
         let ends: Vec<Found> = best.iter().take(climbs).map(|f| climb(surface, &f.at.unit, effort)).collect();
         best.extend(ends);
-        best.sort_by(|a, b| b.score.total_cmp(&a.score));
+        best.sort_by(order);
         best.extend(rest.into_iter().map(|(_, found)| found));
         best
     }
@@ -273,6 +280,9 @@ impl<'a> Batch<'a> {
             if !self.seen.contains(&set, &self.space.encoding)? {
                 open.push(i);
             }
+        }
+        if let Some(region) = &self.region {
+            open.sort_by_key(|i| !region.contains(&self.candidates[*i].at));
         }
         open.truncate(400);
         let draws = self.draws(&open, n - self.chosen.len())?;

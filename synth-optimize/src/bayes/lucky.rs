@@ -18,8 +18,11 @@ pub(super) fn sets_to_repeat(models: &[Model], outcomes: &Outcomes, noise: Noise
         Noise::Unknown => outcomes.measured.iter().any(Measured::shows_noise),
         Noise::Present => true,
     };
+    if !is_noisy {
+        return Vec::new();
+    }
     // A warp that widens wells takes good luck for one.
-    let sober = models.iter().find(|model| is_noisy && !model.warp.widens_wells());
+    let sober = models.iter().find(|model| !model.warp.widens_wells()).or(models.first());
     let lucky = sober.map_or_else(Vec::new, |model| lucky(&model.process, outcomes));
     lucky.into_iter().map(|measured| measured.params.clone()).collect()
 }
@@ -69,7 +72,8 @@ mod tests {
         let space = ModelSpace::new(&space);
         let outcomes = Outcomes::of(trials, &space).expect("fits");
         let models = Model::ensemble(&space, &outcomes, Noise::Present, 0).expect("fits");
-        lucky(&models[0].process, &outcomes).iter().map(|m| m.at.unit[0]).collect()
+        let sets = sets_to_repeat(&models, &outcomes, Noise::Present);
+        sets.iter().map(|set| set.float("x").expect("a float")).collect()
     }
 
     #[test]

@@ -60,12 +60,13 @@ fn ascend(surface: &Surface<'_>, start: &[f64], relaxed: bool, iterations: usize
     if !free.contains(&true) {
         return start.to_vec();
     }
-    let bounds = |(column, (free, u)): (usize, (&bool, &f64))| match surface.region.map(|r| r.bounds(column))
-    {
-        _ if !free => (*u, *u),
+    let bounds = |(column, (free, u)): (usize, (&bool, &f64))| {
+        if !free {
+            return (*u, *u);
+        }
+        let (low, high) = surface.region.map_or((0.0, 1.0), |region| region.bounds(column));
         // What starts outside may stay there.
-        Some((low, high)) => (low.min(*u), high.max(*u)),
-        None => (0.0, 1.0),
+        (low.min(*u), high.max(*u))
     };
     let (low, high): (Vec<f64>, Vec<f64>) = free.iter().zip(start).enumerate().map(bounds).unzip();
     let mut scratch = Scratch::default();

@@ -80,10 +80,11 @@ impl ModelSpace {
         Self { encoding, columns, routes, number_dim: numbers, category_dim: categories, conditional }
     }
 
-    /// The number column that a column of the unit cube is, if it is one.
+    /// The number column that a column of the unit cube is, if it is one that every set has.
     pub(crate) fn number_column(&self, column: usize) -> Option<usize> {
+        let owner = &self.encoding.space().parameters()[self.encoding.owners()[column]];
         match self.routes[column] {
-            Route::Number(number) => Some(number),
+            Route::Number(number) if owner.when.is_none() => Some(number),
             _ => None,
         }
     }

@@ -283,14 +283,13 @@ impl Frame<'_> {
     }
 }
 
-/// The first row of each set with replications, which tell something of the set; of each set where none
-/// has any.
+/// The first row of each set with replications, which tell something of the set, where most rows are of such; else
+/// of each set.
 fn first_rows(groups: &[usize]) -> Vec<usize> {
-    let firsts = |least: usize| -> Vec<usize> {
-        members(groups).iter().filter(|rows| rows.len() >= least).map(|rows| rows[0]).collect()
-    };
-    let replicated = firsts(2);
-    if replicated.is_empty() { firsts(1) } else { replicated }
+    let members = members(groups);
+    let alone = members.iter().filter(|rows| rows.len() == 1).count();
+    let least = if 2 * alone < groups.len() { 2 } else { 1 };
+    members.iter().filter(|rows| rows.len() >= least).map(|rows| rows[0]).collect()
 }
 
 /// What is known from the iterations before.

@@ -237,14 +237,18 @@ impl History {
             .collect()
     }
 
-    /// Mean of the divergences measured of a set, with its standard error.
+    /// Mean of the divergences measured of a set, with the standard error of a single one: several are of the same
+    /// real samples, so their errors are not independent.
     fn mean_measured(&self, params: &ParameterSet) -> Option<(f64, Option<f64>)> {
         let estimates: Vec<&Estimate> =
             self.measured_again(params).filter_map(|(_, trial)| trial.divergence.as_ref()).collect();
         let n = estimates.len() as f64;
-        let squares: Option<f64> = estimates.iter().map(|e| e.std_error.map(|error| error * error)).sum();
         let mean = estimates.iter().map(|e| e.value).sum::<f64>() / n;
-        (n > 0.0).then_some((mean, squares.map(|squares| squares.sqrt() / n)))
+        match estimates.as_slice() {
+            [] => None,
+            [only] => Some((mean, only.std_error)),
+            _ => Some((mean, None)),
+        }
     }
 
     /// Standard errors of the smoothed divergences of some measured sets, α being the weights of one: by

@@ -95,10 +95,10 @@ pub struct RankedSet {
     /// best of many by this very figure is not in it: a fresh measurement is likely to be higher.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predicted_std_error: Option<f64>,
-    /// Divergence of its own samples, where there were enough.
+    /// Divergence of its own samples, where there were enough; the mean, where it was measured again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured: Option<f64>,
-    /// Its standard error.
+    /// The standard error of a single measurement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured_std_error: Option<f64>,
 }

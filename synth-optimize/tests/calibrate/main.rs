@@ -308,8 +308,11 @@ fn a_set_measured_again_is_one_set_with_more_samples() {
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0].param_set_id, insisted.param_set_id);
     assert_eq!(listed[0].measured, Some((values[0] + values[1]) / 2.0));
-    // 0.01 each.
-    assert!((listed[0].measured_std_error.expect("both have one") - 0.01 / 2f64.sqrt()).abs() < 1e-15);
+    let errors = |again: bool| {
+        let sets = best.iter().filter(|set| (set.params == insisted.params) == again);
+        sets.map(|set| set.measured_std_error).collect::<Vec<_>>()
+    };
+    assert_eq!((errors(true), errors(false)), (vec![None], vec![Some(0.01); 4]));
 }
 
 /// By the distance of mean embeddings to that of the hidden set, over 256 samples each.

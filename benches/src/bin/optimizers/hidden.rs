@@ -46,7 +46,7 @@ pub(crate) fn ellipsoid(seed: Seed) -> Result<Regret> {
     }))
 }
 
-/// The Levy function in ten dimensions over [−10, 10], its minimum moved to a drawn point.
+/// The Levy function over [−10, 10] in every dimension, its minimum moved to a drawn point.
 pub(crate) fn levy(dim: usize, seed: Seed) -> Result<Regret> {
     let optimum = uniform(&mut seed.stream(0), dim, 0.0, 1.0);
     Ok(Box::new(move |set| {

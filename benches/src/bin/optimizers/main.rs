@@ -9,7 +9,7 @@
 //! | `optimizers regret [--seeds 20] [--first-seed 0] [--problems a,b] [--by gp,random]` | simple regret per batch |
 //! | `optimizers regret --within 2 ..` | and the trials that it takes to come so near |
 //! | `optimizers regret --records FILE ..` | and the runs, for `compare_optimizers.py table` |
-//! | `optimizers regret --batch 1 ..` | with as many points asked for at once, of 80 in all |
+//! | `optimizers regret --batch 1 ..` | with as many points asked for at once, of as many in all |
 //! | `optimizers regret --batches 40 ..` | with more batches than ten |
 //! | `optimizers times [--by gp] [--trials 16,96] [--noise 0.05]` | CPU time of a batch |
 

@@ -174,8 +174,8 @@ pub(crate) fn print(words: &[&str]) -> std::result::Result<(), Box<dyn std::erro
             if let Some(file) = &mut options.records {
                 record(file, problem.name, by, options.seeds.start, &curves)?;
             }
-            let shown = [1, 2, 5].into_iter().chain((10..=options.batches).step_by(10));
-            for batch in shown.filter(|batch| *batch <= options.batches) {
+            let shown = [1, 2, 5].into_iter().chain((10..options.batches).step_by(10));
+            for batch in shown.filter(|batch| *batch < options.batches).chain([options.batches]) {
                 let mut values: Vec<f64> = curves.iter().map(|curve| curve[batch]).collect();
                 let [low, median, high] = [0.25, 0.5, 0.75].map(|share| quantile(&mut values, share));
                 println!("{:<18}{by:<8}{batch:>6}  {median:.1e}  ({low:.1e} … {high:.1e})", problem.name);
