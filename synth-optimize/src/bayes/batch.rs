@@ -126,8 +126,10 @@ impl<'a> Batch<'a> {
             lucky,
             chosen,
         };
-        batch.candidates = batch.candidates(&worked)?;
-        let inputs = space.inputs(&batch.candidates.iter().map(|c| c.at.clone()).collect::<Vec<_>>());
+        let points = batch.points(&worked)?;
+        let inputs = space.inputs(&points);
+        batch.candidates = points.into_iter().map(|at| Candidate { at, feasible: 0.0 }).collect();
+        batch.judge(&inputs);
         batch.members.iter_mut().for_each(|member| member.look_at(&inputs));
         Ok(batch)
     }
@@ -242,9 +244,15 @@ impl<'a> Batch<'a> {
     fn doubt(&mut self, at: &Located) {
         let Some(feasibility) = &mut self.feasibility else { return };
         feasibility.doubt(at.point());
-        for candidate in &mut self.candidates {
-            candidate.feasible = feasibility.log_probability(candidate.at.point());
-        }
+        let points: Vec<Located> = self.candidates.iter().map(|candidate| candidate.at.clone()).collect();
+        self.judge(&self.space.inputs(&points));
+    }
+
+    /// Tells the candidates, whose points these are, how likely they give a value.
+    fn judge(&mut self, points: &Inputs) {
+        let Some(feasibility) = &self.feasibility else { return };
+        let logs = feasibility.log_probabilities(points);
+        self.candidates.iter_mut().zip(logs).for_each(|(candidate, log)| candidate.feasible = log);
     }
 
     fn propose(&mut self, member: usize, set: ParameterSet, forecast: (f64, f64), acquisition: Option<f64>) {
@@ -259,12 +267,12 @@ impl<'a> Batch<'a> {
         });
     }
 
-    fn candidates(&self, worked: &[Located]) -> Result<Vec<Candidate>> {
+    /// What candidates there are.
+    fn points(&self, worked: &[Located]) -> Result<Vec<Located>> {
         let means = self.members[0].model.process.means_at_inputs();
         let (seen, region) = (&self.seen, self.region.as_ref());
         let sources = Sources { space: self.space, worked, means: &means, region, seen, seed: self.seed };
-        let points = sources.points(self.params.candidates)?;
-        Ok(points.into_iter().map(|at| Candidate { feasible: self.log_probability(&at), at }).collect())
+        sources.points(self.params.candidates)
     }
 
     /// Log probability that a point gives a value.
@@ -349,9 +357,8 @@ impl Member {
 
     fn forecast(&self, whitened: Vec<f64>) -> Forecast {
         let process = &self.model.process;
-        let prior = process.covariance_function().variance;
-        let variance = (prior - dot(&whitened, &whitened)).max(0.0);
-        Forecast { mean: process.mean_from(&whitened), variance, whitened }
+        let (mean, variance) = (process.mean_from(&whitened), process.variance_from(&whitened));
+        Forecast { mean, variance, whitened }
     }
 
     fn predict(&self, at: &Located) -> Forecast {

@@ -59,7 +59,16 @@ impl Feasibility {
     }
 
     pub(crate) fn log_probability(&self, point: (&[f64], &[usize])) -> f64 {
-        let (mean, variance) = self.process.posterior(point, &mut vec![0.0; self.process.len()]);
+        self.log_positive(self.process.posterior(point, &mut vec![0.0; self.process.len()]))
+    }
+
+    /// The log probability of each point.
+    pub(crate) fn log_probabilities(&self, points: &Inputs) -> Vec<f64> {
+        self.process.posteriors(points).into_iter().map(|posterior| self.log_positive(posterior)).collect()
+    }
+
+    /// ln of the chance that a label of this mean and variance is positive.
+    fn log_positive(&self, (mean, variance): (f64, f64)) -> f64 {
         log_cdf(mean / libm::sqrt(variance + self.noise))
     }
 

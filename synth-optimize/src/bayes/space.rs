@@ -121,13 +121,7 @@ impl ModelSpace {
 
     /// Levels as columns of a matrix put numbers and categories back in the columns' order.
     pub(crate) fn inputs(&self, points: &[Located]) -> Inputs {
-        let mut inputs = Inputs {
-            n: 0,
-            numbers: Vec::new(),
-            levels: Vec::new(),
-            number_dim: self.number_dim,
-            category_dim: self.category_dim,
-        };
+        let mut inputs = Inputs::empty(self.number_dim, self.category_dim);
         points.iter().for_each(|point| inputs.push(&point.numbers, &point.levels));
         inputs
     }

@@ -42,7 +42,7 @@ const KNOWN: f64 = 1e-6;
 const HALF_CELL: f64 = 1.0 / (1 << 25) as f64;
 
 impl Worlds {
-    /// Lets the contenders among `tried` join the process; up to `further` points may follow. `None` where
+    /// Lets the contenders among `tried`, what the process has observed, join it; up to `further` points may follow. `None` where
     /// all of them are known well, and for acquisitions that are no expected improvement.
     pub(crate) fn new(
         process: &mut GaussianProcess,
@@ -54,8 +54,7 @@ impl Worlds {
         if !matches!(acquisition, Acquisition::LogEi | Acquisition::Ei) {
             return None;
         }
-        let mut scratch = vec![0.0; process.len()];
-        let forecasts = tried.iter().map(|at| (at, process.posterior(at.point(), &mut scratch)));
+        let forecasts = tried.iter().zip(process.posteriors_at_inputs());
         let (mut unsure, sure): (Vec<_>, Vec<_>) =
             forecasts.partition(|(_, (_, variance))| *variance > KNOWN);
         let hope = |(mean, variance): (f64, f64)| mean - libm::sqrt(variance);

@@ -2,28 +2,8 @@
 
 use synth_core::{Error, Result};
 
+use super::sums::{LANES, Rows, add_scaled, dot, padded, total};
 use super::vectorized::vectorized;
-
-/// Sum of products, in eight interleaved partial sums: a fixed order, so the bits do not depend on how wide
-/// the vector registers are that the caller was compiled for ([`pulp`] picks the widest at run time).
-#[inline(always)]
-pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut sums = [0.0; 8];
-    let (a_chunks, b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));
-    let tail: f64 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(a, b)| a * b).sum();
-    for (a, b) in a_chunks.zip(b_chunks) {
-        for lane in 0..8 {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    let halves = [sums[0] + sums[4], sums[1] + sums[5], sums[2] + sums[6], sums[3] + sums[7]];
-    (halves[0] + halves[2]) + (halves[1] + halves[3]) + tail
-}
-
-#[inline(always)]
-pub(crate) fn add_scaled(target: &mut [f64], factor: f64, source: &[f64]) {
-    target.iter_mut().zip(source).for_each(|(t, s)| *t += factor * s);
-}
 
 /// The lower factor L of a symmetric positive definite matrix A + jitter·I = L Lᵀ.
 #[derive(Clone, Debug)]
@@ -49,7 +29,8 @@ impl Cholesky {
         }
         let scale = (0..n).map(|i| matrix[i * n + i].abs()).sum::<f64>() / n.max(1) as f64;
         let stride = n + room;
-        let mut upper = vec![0.0; n * n];
+        let width = padded(n);
+        let mut upper = vec![0.0; n * width];
         let mut jitters = JITTERS.iter().map(|j| j * scale).collect::<Vec<_>>();
         jitters.push(f64::MIN_POSITIVE.max(scale * n as f64 * 2.0));
         for jitter in jitters {
@@ -60,7 +41,7 @@ impl Cholesky {
             if done {
                 let mut lower = vec![0.0; stride * stride];
                 for (i, row) in lower.chunks_exact_mut(stride.max(1)).take(n).enumerate() {
-                    row[..=i].iter_mut().enumerate().for_each(|(j, l)| *l = upper[j * n + i]);
+                    row[..=i].iter_mut().enumerate().for_each(|(j, l)| *l = upper[j * width + i]);
                 }
                 return Ok(Self { n, stride, lower, jitter });
             }
@@ -70,6 +51,11 @@ impl Cholesky {
 
     pub(crate) fn len(&self) -> usize {
         self.n
+    }
+
+    /// How many rows it may grow to.
+    pub(crate) fn capacity(&self) -> usize {
+        self.stride
     }
 
     pub(crate) fn jitter(&self) -> f64 {
@@ -91,12 +77,72 @@ impl Cholesky {
         vectorized(
             #[inline(always)]
             || {
-                for i in 0..self.n {
+                let whole = self.n / LANES * LANES;
+                for first in (0..whole).step_by(LANES) {
+                    self.solve_lower_block(b, first);
+                }
+                for i in whole..self.n {
                     let row = self.row(i);
                     b[i] = (b[i] - dot(&row[..i], &b[..i])) / row[i];
                 }
             },
         );
+    }
+
+    /// Rows `first` to `first + LANES` of [`solve_lower`](Self::solve_lower): what they take from the rows before side by
+    /// side, then one after another.
+    #[inline(always)]
+    fn solve_lower_block(&self, b: &mut [f64], first: usize) {
+        let (solved, block) = b.split_at_mut(first);
+        let (solved, _) = solved.as_chunks::<LANES>();
+        let rows: [&[f64]; LANES] = std::array::from_fn(|r| self.row(first + r));
+        let mut sums = [[0.0; LANES]; LANES];
+        for (at, b) in solved.iter().enumerate() {
+            for (sums, row) in sums.iter_mut().zip(&rows) {
+                let row = &row[at * LANES..(at + 1) * LANES];
+                for lane in 0..LANES {
+                    sums[lane] += row[lane] * b[lane];
+                }
+            }
+        }
+        for r in 0..LANES {
+            let row = &rows[r][first..];
+            let mut left = block[r] - total(&sums[r]);
+            for c in 0..r {
+                left -= row[c] * block[c];
+            }
+            block[r] = left / row[r];
+        }
+    }
+
+    /// L⁻¹ b of each, in place.
+    pub(crate) fn solve_lower_each(&self, each: &mut [Vec<f64>]) {
+        const SIDE_BY_SIDE: usize = 4 * LANES;
+        let mut panel = vec![0.0; self.n * SIDE_BY_SIDE];
+        for each in each.chunks_mut(SIDE_BY_SIDE) {
+            for (row, i) in panel.chunks_exact_mut(SIDE_BY_SIDE).zip(0..) {
+                row.iter_mut().zip(each.iter()).for_each(|(entry, b): (&mut f64, &Vec<f64>)| *entry = b[i]);
+            }
+            vectorized(
+                #[inline(always)]
+                || self.solve_panel(&mut panel, SIDE_BY_SIDE),
+            );
+            for (row, i) in panel.chunks_exact(SIDE_BY_SIDE).zip(0..) {
+                each.iter_mut().zip(row).for_each(|(b, entry)| b[i] = *entry);
+            }
+        }
+    }
+
+    /// L⁻¹ B of a matrix B with rows of so many columns, in place.
+    #[inline(always)]
+    fn solve_panel(&self, panel: &mut [f64], width: usize) {
+        for i in 0..self.n {
+            let (done, current) = panel.split_at_mut(i * width);
+            let (factors, target) = (self.row(i), &mut current[..width]);
+            Rows { values: done, stride: width }.add_to(target, 0, |_| 0..i, |j| -factors[j]);
+            let scale = 1.0 / factors[i];
+            target.iter_mut().for_each(|b| *b *= scale);
+        }
     }
 
     /// L⁻ᵀ b, in place.
@@ -131,91 +177,59 @@ impl Cholesky {
         self.n += 1;
     }
 
-    /// The lower triangle of A⁻¹ = L⁻ᵀ L⁻¹, row-major `n × n`.
-    pub(crate) fn inverse(&self) -> Vec<f64> {
-        let n = self.n;
-        let (mut whitening, mut inverse) = (vec![0.0; n * n], vec![0.0; n * n]);
+    /// The lower triangle of A⁻¹ = L⁻ᵀ L⁻¹, row-major; with the distance from one row to the next.
+    pub(crate) fn inverse(&self) -> (Vec<f64>, usize) {
+        let (n, width) = (self.n, padded(self.n));
+        let (mut whitening, mut inverse) = (vec![0.0; n * width], vec![0.0; n * width]);
         vectorized(
             #[inline(always)]
             || {
-                self.invert_lower(&mut whitening);
-                for first in (0..n).step_by(4) {
-                    let rows = Rows { values: &whitening, stride: n, first, count: (n - first).min(4) };
-                    for i in 0..first + rows.count {
-                        rows.add_to(&mut inverse[i * n..=i * n + i], 0, |k| whitening[k * n + i]);
-                    }
+                self.invert_lower(&mut whitening, width);
+                let rows = Rows { values: &whitening, stride: width };
+                for i in 0..n {
+                    let target = &mut inverse[i * width..][..padded(i + 1)];
+                    rows.add_to(target, 0, |_| i..n, |k| whitening[k * width + i]);
                 }
             },
         );
-        inverse
+        (inverse, width)
     }
 
     /// L⁻¹ into zeros, row after row: `w_i = (e_i − Σ_{j<i} L_ij w_j)/L_ii`.
     #[inline(always)]
-    fn invert_lower(&self, whitening: &mut [f64]) {
-        let n = self.n;
-        for i in 0..n {
-            let (done, current) = whitening.split_at_mut(i * n);
-            let (factors, target) = (self.row(i), &mut current[..=i]);
-            for first in (0..i).step_by(4) {
-                let rows = Rows { values: done, stride: n, first, count: (i - first).min(4) };
-                rows.add_to(&mut target[..first + rows.count], 0, |j| -factors[j]);
-            }
+    fn invert_lower(&self, whitening: &mut [f64], width: usize) {
+        for i in 0..self.n {
+            let (done, current) = whitening.split_at_mut(i * width);
+            let (factors, target) = (self.row(i), &mut current[..padded(i + 1)]);
+            let rows = Rows { values: done, stride: width };
+            // Row j is 0 beyond column j.
+            rows.add_to(target, 0, |column| column..i, |j| -factors[j]);
             target[i] = 1.0;
-            target.iter_mut().for_each(|w| *w /= factors[i]);
+            let scale = 1.0 / factors[i];
+            target.iter_mut().for_each(|w| *w *= scale);
         }
     }
 }
 
-/// Up to four rows of a matrix, `values[(first + r) * stride..]`.
-#[derive(Clone, Copy)]
-struct Rows<'a> {
-    values: &'a [f64],
-    stride: usize,
-    first: usize,
-    count: usize,
-}
-
-impl Rows<'_> {
-    /// Adds `factor(k)` times row `k` from column `from` on to the target, one row after another. Four
-    /// at a time, so that the target stays in registers; no sum runs across a vector, so the bits do not
-    /// depend on its width.
-    #[inline(always)]
-    fn add_to(self, target: &mut [f64], from: usize, factor: impl Fn(usize) -> f64) {
-        let len = target.len();
-        let row = |r: usize| &self.values[(self.first + r) * self.stride + from..][..len];
-        if self.count < 4 {
-            (0..self.count).for_each(|r| add_scaled(target, factor(self.first + r), row(r)));
-            return;
-        }
-        let (a, b, c, d) = (row(0), row(1), row(2), row(3));
-        let f = |r: usize| factor(self.first + r);
-        let (fa, fb, fc, fd) = (f(0), f(1), f(2), f(3));
-        for at in 0..len {
-            target[at] = target[at] + fa * a[at] + fb * b[at] + fc * c[at] + fd * d[at];
-        }
-    }
-}
-
-/// Rows of Lᵀ, one after another: `u_i = (a_i − Σ_{k<i} L_ik u_k)/L_ii` from the diagonal on.
+/// Rows of Lᵀ, one after another: `u_i = (a_i − Σ_{k<i} L_ik u_k)/L_ii` from the diagonal on. What is left of the
+/// diagonal is not read, nor written with sense.
 #[inline(always)]
 fn factor(matrix: &[f64], n: usize, jitter: f64, upper: &mut [f64]) -> bool {
+    let width = padded(n);
     for i in 0..n {
-        let (done, current) = upper.split_at_mut(i * n);
-        let row = &mut current[i..n];
-        row.iter_mut().enumerate().for_each(|(at, u)| *u = matrix[(i + at) * n + i]);
-        row[0] += jitter;
-        for first in (0..i).step_by(4) {
-            let rows = Rows { values: done, stride: n, first, count: (i - first).min(4) };
-            rows.add_to(row, i, |k| -done[k * n + i]);
-        }
-        let pivot = row[0];
+        let (done, current) = upper.split_at_mut(i * width);
+        let row = &mut current[..width];
+        row[i..n].iter_mut().enumerate().for_each(|(at, u)| *u = matrix[(i + at) * n + i]);
+        row[i] += jitter;
+        let first = i / LANES * LANES;
+        Rows { values: done, stride: width }.add_to(row, first, |_| 0..i, |k| -done[k * width + i]);
+        let pivot = row[i];
         // A pivot within rounding of nothing would make the solution noise.
         if !(pivot.is_finite() && pivot > 4.0 * f64::EPSILON * matrix[i * n + i]) {
             return false;
         }
-        let root = libm::sqrt(pivot);
-        row.iter_mut().for_each(|u| *u /= root);
+        let scale = 1.0 / libm::sqrt(pivot);
+        row[first..].iter_mut().for_each(|u| *u *= scale);
     }
     true
 }
@@ -241,8 +255,8 @@ mod tests {
             let got: f64 = (0..3).map(|j| full(i, j) * b[j]).sum();
             assert!((got - expected).abs() < 1e-14);
         }
-        let inverse = factor.inverse();
-        let entry = |i: usize, j: usize| inverse[i.max(j) * 3 + i.min(j)];
+        let (inverse, stride) = factor.inverse();
+        let entry = |i: usize, j: usize| inverse[i.max(j) * stride + i.min(j)];
         for i in 0..3 {
             for j in 0..3 {
                 let got: f64 = (0..3).map(|k| full(i, k) * entry(k, j)).sum();

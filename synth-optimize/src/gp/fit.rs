@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use synth_core::Result;
 
 use super::kernel::{Column, Inputs, Kernel, KernelFamily};
-use super::likelihood::{Layout, MeanRule, Pairs, likelihood};
+use super::likelihood::{Layout, MeanRule, likelihood};
 use super::observations::Observations;
+use super::pairs::Pairs;
 use crate::minimize::{Budget, minimize_in_box};
 
 /// What is known about the noise of the observations.

@@ -4,10 +4,11 @@ use std::f64::consts::PI;
 
 use synth_core::Result;
 
-use super::cholesky::{Cholesky, add_scaled, dot};
-use super::exponential::exp;
-use super::kernel::{Inputs, Kernel};
+use super::cholesky::Cholesky;
+use super::kernel::Kernel;
 use super::observations::Observations;
+use super::pairs::Pairs;
+use super::sums::{add_scaled, dot, sum};
 use super::vectorized::vectorized;
 
 /// Which entry of the flat vector of free hyper-parameters means what. All are logarithms but the
@@ -80,41 +81,6 @@ impl Layout {
     }
 }
 
-/// Everything about the training inputs that does not change while hyper-parameters are fitted.
-/// Pairs (i, j), j < i, are in row order.
-#[derive(Clone, Debug)]
-pub(crate) struct Pairs {
-    n: usize,
-    /// Squared differences, one list of pairs per number column.
-    squares: Vec<Vec<f64>>,
-    /// For each category column, the pairs that differ with the two levels.
-    differing: Vec<Vec<(usize, usize, usize)>>,
-}
-
-impl Pairs {
-    pub(crate) fn new(inputs: &Inputs) -> Self {
-        let pairs = || (0..inputs.n).flat_map(|i| (0..i).map(move |j| (i, j)));
-        let squares = |c: usize| {
-            let difference = |(i, j)| inputs.numbers_of(i)[c] - inputs.numbers_of(j)[c];
-            pairs().map(|pair| difference(pair) * difference(pair)).collect()
-        };
-        let differing = |c: usize| {
-            let levels = |(i, j)| (inputs.levels_of(i)[c], inputs.levels_of(j)[c]);
-            let with_index = |(p, pair)| (p, levels(pair).0, levels(pair).1);
-            pairs().enumerate().map(with_index).filter(|(_, a, b)| a != b).collect()
-        };
-        Self {
-            n: inputs.n,
-            squares: (0..inputs.number_dim).map(squares).collect(),
-            differing: (0..inputs.category_dim).map(differing).collect(),
-        }
-    }
-
-    fn len(&self) -> usize {
-        self.n * self.n.saturating_sub(1) / 2
-    }
-}
-
 /// Log marginal likelihood at one point, with its gradient and the mean that was used.
 #[derive(Clone, Debug)]
 pub(crate) struct Likelihood {
@@ -146,7 +112,7 @@ pub(crate) fn likelihood(
     let n = pairs.n;
     let layout = Layout::of(kernel);
     let parts = Parts::new(pairs, kernel);
-    let factor = Cholesky::new(&parts.matrix(observations, noise_variance), n, 0)?;
+    let factor = Cholesky::new(&parts.matrix(pairs, observations, noise_variance), n, 0)?;
     let (mean, prior) = mean_of(&factor, &observations.values, mean);
     let residual: Vec<f64> = observations.values.iter().map(|y| y - mean).collect();
     let mut alpha = residual.clone();
@@ -155,10 +121,14 @@ pub(crate) fn likelihood(
     let scatter = observations.scatter(noise_variance);
     let value = -0.5 * fit - factor.half_log_det() - 0.5 * n as f64 * libm::log(2.0 * PI) + prior + scatter.0;
 
-    let inverse = factor.inverse();
+    let (inverse, stride) = factor.inverse();
     let mut gradient = vec![0.0; layout.len()];
-    parts.accumulate(pairs, &layout, kernel, &inverse, &alpha, &mut gradient);
-    let diagonal = |i: usize| alpha[i] * alpha[i] - inverse[i * n + i];
+    let weights = pairs.weights(&alpha, &inverse, stride);
+    parts.add_slopes(pairs, &layout, kernel, &weights, &mut gradient);
+    if !layout.levels.is_empty() {
+        parts.add_category_slopes(pairs, &layout, kernel, &weights, &mut gradient);
+    }
+    let diagonal = |i: usize| alpha[i] * alpha[i] - inverse[i * stride + i];
     gradient[layout.variance_at()] += 0.5 * kernel.variance * (0..n).map(diagonal).sum::<f64>();
     let noise: f64 = (0..n).map(|i| diagonal(i) * observations.noise_shares[i]).sum();
     gradient[layout.noise_at()] += 0.5 * noise_variance * noise + scatter.1;
@@ -184,92 +154,99 @@ struct Parts {
     numeric: Vec<f64>,
     slope: Vec<f64>,
     categorical: Vec<f64>,
+    covariance: Vec<f64>,
     product: f64,
     summand: f64,
     variance: f64,
-    n: usize,
 }
 
 impl Parts {
     fn new(pairs: &Pairs, kernel: &Kernel) -> Self {
-        let mut distance = vec![0.0; pairs.len()];
-        for (squares, length) in pairs.squares.iter().zip(&kernel.length_scales) {
-            add_scaled(&mut distance, 1.0 / (length * length), squares);
-        }
-        let mut exponent = vec![0.0; pairs.len()];
-        for (differing, rates) in pairs.differing.iter().zip(&kernel.category_rates) {
-            for (p, a, b) in differing {
-                exponent[*p] += rates[*a] + rates[*b];
-            }
-        }
-        let (mut numeric, mut slope, mut categorical) = (distance, vec![0.0; pairs.len()], exponent);
+        let zeros = || vec![0.0; pairs.len()];
+        let (mut numeric, mut slope, mut covariance) = (zeros(), zeros(), zeros());
+        let categorical = pairs.categorical(kernel);
+        let (product, summand) = kernel.weights();
+        vectorized(
+            #[inline(always)]
+            || {
+                for (squares, length) in pairs.squares.iter().zip(&kernel.length_scales) {
+                    add_scaled(&mut numeric, 1.0 / (length * length), squares);
+                }
+            },
+        );
         kernel.family.correlate(&mut numeric, &mut slope);
         vectorized(
             #[inline(always)]
-            || categorical.iter_mut().for_each(|e| *e = exp(-*e)),
+            || {
+                for ((k, n), c) in covariance.iter_mut().zip(&numeric).zip(&categorical) {
+                    *k = product * n * c + summand * (n + c);
+                }
+            },
         );
-        let (product, summand) = kernel.weights();
-        Self { numeric, slope, categorical, product, summand, variance: kernel.variance, n: pairs.n }
+        Self { numeric, slope, categorical, covariance, product, summand, variance: kernel.variance }
     }
 
-    fn covariance(&self, p: usize) -> f64 {
-        self.product * self.numeric[p] * self.categorical[p]
-            + self.summand * (self.numeric[p] + self.categorical[p])
-    }
-
-    fn matrix(&self, observations: &Observations, noise_variance: f64) -> Vec<f64> {
-        let mut matrix = vec![0.0; self.n * self.n];
-        let mut p = 0;
-        for (i, row) in matrix.chunks_exact_mut(self.n.max(1)).enumerate() {
-            for entry in &mut row[..i] {
-                *entry = self.covariance(p);
-                p += 1;
-            }
+    fn matrix(&self, pairs: &Pairs, observations: &Observations, noise_variance: f64) -> Vec<f64> {
+        let mut matrix = vec![0.0; pairs.n * pairs.n];
+        for ((i, row), pairs) in matrix.chunks_exact_mut(pairs.n.max(1)).enumerate().zip(&pairs.rows) {
+            row[..i].copy_from_slice(&self.covariance[pairs.start..pairs.start + i]);
             row[i] = self.variance + observations.noise_of(i, noise_variance);
         }
         matrix
     }
 
-    fn accumulate(
+    /// Adds to the gradient what the covariances of pairs change with length scales and variance.
+    fn add_slopes(
         &self,
         pairs: &Pairs,
         layout: &Layout,
         kernel: &Kernel,
-        inverse: &[f64],
-        alpha: &[f64],
+        weights: &[f64],
         gradient: &mut [f64],
     ) {
-        let mut weights = Vec::with_capacity(pairs.len());
-        for i in 0..self.n {
-            let row = &inverse[i * self.n..i * self.n + i];
-            weights.extend(row.iter().zip(alpha).map(|(c, a)| alpha[i] * a - c));
-        }
         let mut by_distance = vec![0.0; pairs.len()];
-        let (mut share, mut variance) = (0.0, 0.0);
         vectorized(
             #[inline(always)]
             || {
-                for (p, (w, by_distance)) in weights.iter().zip(&mut by_distance).enumerate() {
-                    let outer = self.product * self.categorical[p] + self.summand;
-                    *by_distance = -2.0 * w * self.slope[p] * outer;
+                let factors = self.slope.iter().zip(&self.categorical);
+                for ((d, w), (slope, c)) in by_distance.iter_mut().zip(weights).zip(factors) {
+                    *d = -2.0 * w * slope * (self.product * c + self.summand);
                 }
                 for (j, (squares, length)) in pairs.squares.iter().zip(&kernel.length_scales).enumerate() {
                     gradient[j] += dot(squares, &by_distance) / (length * length);
                 }
+                gradient[layout.variance_at()] += dot(weights, &self.covariance);
             },
         );
-        for (p, w) in weights.iter().enumerate() {
-            let (numeric, categorical) = (self.numeric[p], self.categorical[p]);
-            variance += w * self.covariance(p);
-            share += w * (0.5 * (numeric + categorical) - numeric * categorical);
-        }
+    }
+
+    /// Adds to the gradient what the covariances of pairs change with the rates and the additive share.
+    fn add_category_slopes(
+        &self,
+        pairs: &Pairs,
+        layout: &Layout,
+        kernel: &Kernel,
+        weights: &[f64],
+        gradient: &mut [f64],
+    ) {
+        let (mut by_exponent, mut by_share) = (vec![0.0; pairs.len()], vec![0.0; pairs.len()]);
+        let mut share = 0.0;
+        vectorized(
+            #[inline(always)]
+            || {
+                let factors = self.numeric.iter().zip(&self.categorical);
+                let targets = by_exponent.iter_mut().zip(&mut by_share);
+                for (((e, s), w), (n, c)) in targets.zip(weights).zip(factors) {
+                    *e = -w * c * (self.product * n + self.summand);
+                    *s = w * (0.5 * (n + c) - n * c);
+                }
+                share = sum(&by_share);
+            },
+        );
         let mut at = layout.rates_at();
-        for (differing, rates) in pairs.differing.iter().zip(&kernel.category_rates) {
-            for (p, a, b) in differing {
-                let change =
-                    -weights[*p] * self.categorical[*p] * (self.product * self.numeric[*p] + self.summand);
-                gradient[at + a] += change * rates[*a];
-                gradient[at + b] += change * rates[*b];
+        for (levels, rates) in pairs.levels.iter().zip(&kernel.category_rates) {
+            for (sum, level) in pairs.sums_where_levels_differ(levels, &by_exponent).iter().zip(levels) {
+                gradient[at + level] += rates[*level] * sum;
             }
             at += rates.len();
         }
@@ -277,6 +254,5 @@ impl Parts {
             let a = kernel.additive_share;
             gradient[layout.share_at()] += share * self.variance * a * (1.0 - a);
         }
-        gradient[layout.variance_at()] += variance;
     }
 }

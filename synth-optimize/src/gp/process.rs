@@ -5,12 +5,14 @@ pub(crate) use posterior::Scratch;
 use ndarray::{Array1, Array2, ArrayView2};
 use synth_core::{Error, Result, Seed};
 
-use super::cholesky::{Cholesky, dot};
+use super::cholesky::Cholesky;
 use super::fit::{self, MEAN_VARIANCE, Noise};
 use super::kernel::{Column, Covariance, Inputs, Kernel, KernelFamily};
-use super::likelihood::{MeanRule, Pairs, likelihood, mean_of};
+use super::likelihood::{MeanRule, likelihood, mean_of};
 use super::observations::Observations;
+use super::pairs::Pairs;
 use super::standardisation::Standardisation;
+use super::sums::dot;
 
 /// Marginal means and variances of the latent function.
 #[derive(Clone, Debug, PartialEq)]
@@ -247,11 +249,8 @@ impl GaussianProcess {
     /// # Errors
     /// [`Error::Shape`], [`Error::InvalidParam`] or [`Error::NonFinite`] for rows that do not fit.
     pub fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Prediction> {
-        let points = Inputs::new(&self.columns, x)?;
-        let mut k = vec![0.0; self.len()];
-        let (mean, variance) = (0..points.n)
-            .map(|i| self.posterior((points.numbers_of(i), points.levels_of(i)), &mut k))
-            .unzip::<f64, f64, Vec<_>, Vec<_>>();
+        let posteriors = self.posteriors(&Inputs::new(&self.columns, x)?);
+        let (mean, variance) = posteriors.into_iter().unzip::<f64, f64, Vec<_>, Vec<_>>();
         Ok(Prediction { mean: mean.into(), variance: variance.into() })
     }
 
@@ -304,8 +303,8 @@ impl GaussianProcess {
     #[must_use]
     pub fn leave_one_out(&self) -> LeaveOneOut {
         let n = self.len();
-        let inverse = self.factor.inverse();
-        let variance: Array1<f64> = (0..n).map(|i| 1.0 / inverse[i * n + i]).collect();
+        let (inverse, stride) = self.factor.inverse();
+        let variance: Array1<f64> = (0..n).map(|i| 1.0 / inverse[i * stride + i]).collect();
         let y = &self.observations.values;
         let mean: Array1<f64> = (0..n).map(|i| y[i] - self.alpha[i] * variance[i]).collect();
         let density = |i: usize| {

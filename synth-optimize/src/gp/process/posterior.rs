@@ -1,8 +1,8 @@
 //! What the optimiser needs beyond the process's public face.
 
 use super::GaussianProcess;
-use crate::gp::cholesky::{add_scaled, dot};
 use crate::gp::kernel::{Covariance, Inputs, Point};
+use crate::gp::sums::{add_scaled, dot};
 
 impl GaussianProcess {
     /// Mean and variance of f at a point; `k` is scratch of at least [`len`](Self::len).
@@ -79,9 +79,30 @@ impl GaussianProcess {
         &self.covariance
     }
 
-    /// L⁻¹ k(X, p) for each point.
+    /// Mean and variance of f at each point: many at a time take less than one by one.
+    pub(crate) fn posteriors(&self, points: &Inputs) -> Vec<(f64, f64)> {
+        let of_row = |row: Vec<f64>| (self.mean_from(&row), self.variance_from(&row));
+        self.whitened_rows(points).into_iter().map(of_row).collect()
+    }
+
+    /// Mean and variance of f at each observed point.
+    pub(crate) fn posteriors_at_inputs(&self) -> Vec<(f64, f64)> {
+        self.posteriors(&self.inputs)
+    }
+
+    /// L⁻¹ k(X, p) for each point, with room for what the process may still be given.
     pub(crate) fn whitened_rows(&self, points: &Inputs) -> Vec<Vec<f64>> {
-        (0..points.n).map(|i| self.whitened_row((points.numbers_of(i), points.levels_of(i)))).collect()
+        let mut slopes = vec![0.0; self.len()];
+        let mut row = |i: usize| {
+            let mut k = Vec::with_capacity(self.factor.capacity());
+            k.resize(self.len(), 0.0);
+            let point = (points.numbers_of(i), points.levels_of(i));
+            self.covariance.row_with_slopes(point, &self.inputs, &mut k, &mut slopes);
+            k
+        };
+        let mut rows: Vec<Vec<f64>> = (0..points.n).map(&mut row).collect();
+        self.factor.solve_lower_each(&mut rows);
+        rows
     }
 
     pub(crate) fn whitened_row(&self, point: Point<'_>) -> Vec<f64> {
@@ -94,6 +115,11 @@ impl GaussianProcess {
     /// Mean from a whitened row: m + (L⁻¹k)·(L⁻¹r).
     pub(crate) fn mean_from(&self, whitened_row: &[f64]) -> f64 {
         self.mean + dot(whitened_row, &self.whitened)
+    }
+
+    /// Variance from a whitened row: k(p, p) − |L⁻¹k|².
+    pub(crate) fn variance_from(&self, whitened_row: &[f64]) -> f64 {
+        (self.covariance.variance - dot(whitened_row, whitened_row)).max(0.0)
     }
 
     /// Adds an observation with the learned noise, hyper-parameters kept.
