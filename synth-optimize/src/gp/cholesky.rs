@@ -228,7 +228,8 @@ fn factor(matrix: &[f64], n: usize, jitter: f64, upper: &mut [f64]) -> bool {
         if !(pivot.is_finite() && pivot > 4.0 * f64::EPSILON * matrix[i * n + i]) {
             return false;
         }
-        let scale = 1.0 / libm::sqrt(pivot);
+        // Not libm's, whose instruction for narrow registers waits for wide ones to be saved.
+        let scale = 1.0 / pivot.sqrt();
         row[first..].iter_mut().for_each(|u| *u *= scale);
     }
     true

@@ -205,12 +205,13 @@ impl Parts {
         gradient: &mut [f64],
     ) {
         let mut by_distance = vec![0.0; pairs.len()];
+        let (product, summand) = (self.product, self.summand);
         vectorized(
             #[inline(always)]
             || {
                 let factors = self.slope.iter().zip(&self.categorical);
                 for ((d, w), (slope, c)) in by_distance.iter_mut().zip(weights).zip(factors) {
-                    *d = -2.0 * w * slope * (self.product * c + self.summand);
+                    *d = -2.0 * w * slope * (product * c + summand);
                 }
                 for (j, (squares, length)) in pairs.squares.iter().zip(&kernel.length_scales).enumerate() {
                     gradient[j] += dot(squares, &by_distance) / (length * length);
@@ -230,14 +231,14 @@ impl Parts {
         gradient: &mut [f64],
     ) {
         let (mut by_exponent, mut by_share) = (vec![0.0; pairs.len()], vec![0.0; pairs.len()]);
-        let mut share = 0.0;
+        let (mut share, product, summand) = (0.0, self.product, self.summand);
         vectorized(
             #[inline(always)]
             || {
                 let factors = self.numeric.iter().zip(&self.categorical);
                 let targets = by_exponent.iter_mut().zip(&mut by_share);
                 for (((e, s), w), (n, c)) in targets.zip(weights).zip(factors) {
-                    *e = -w * c * (self.product * n + self.summand);
+                    *e = -w * c * (product * n + summand);
                     *s = w * (0.5 * (n + c) - n * c);
                 }
                 share = sum(&by_share);
