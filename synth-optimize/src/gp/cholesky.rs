@@ -278,6 +278,46 @@ mod tests {
         }
     }
 
+    /// `A_ij = exp(−(i − j)²/8)` and ¼ on the diagonal: two whole blocks of rows and five more.
+    #[test]
+    fn blocks_and_what_is_left_of_them_agree_with_the_matrix() {
+        let n = 21;
+        let entry = |i: usize, j: usize| {
+            let d = i.abs_diff(j) as f64;
+            libm::exp(-d * d / 8.0) + if i == j { 0.25 } else { 0.0 }
+        };
+        let matrix: Vec<f64> = (0..n * n).map(|at| entry(at / n, at % n)).collect();
+        let factor = Cholesky::new(&matrix, n, 3).expect("positive definite");
+        for i in 0..n {
+            for j in 0..=i {
+                let got: f64 = factor.row(i).iter().zip(factor.row(j)).map(|(a, b)| a * b).sum();
+                assert!((got - entry(i, j)).abs() < 1e-14, "L Lᵀ at ({i}, {j})");
+            }
+        }
+        // More right-hand sides than lie side by side.
+        let given = |column: usize| -> Vec<f64> {
+            (0..n).map(|i| libm::sin((column + 1) as f64 * (i as f64 + 0.5))).collect()
+        };
+        let mut each: Vec<Vec<f64>> = (0..40).map(given).collect();
+        factor.solve_lower_each(&mut each);
+        for (column, together) in each.iter().enumerate() {
+            let mut alone = given(column);
+            factor.solve_lower(&mut alone);
+            for i in 0..n {
+                let back: f64 = factor.row(i).iter().zip(together).map(|(l, x)| l * x).sum();
+                assert!((back - given(column)[i]).abs() < 1e-13, "L x at {i} of column {column}");
+                assert!((alone[i] - together[i]).abs() < 1e-13);
+            }
+        }
+        let (inverse, stride) = factor.inverse();
+        for i in 0..n {
+            for j in 0..n {
+                let got: f64 = (0..n).map(|k| entry(i, k) * inverse[k.max(j) * stride + k.min(j)]).sum();
+                assert!((got - f64::from(u8::from(i == j))).abs() < 1e-13, "A A⁻¹ at ({i}, {j})");
+            }
+        }
+    }
+
     #[test]
     fn singular_and_indefinite_matrices_get_jitter() {
         let ones = Cholesky::new(&[1.0; 25], 5, 0).expect("jitter helps");
