@@ -1,5 +1,7 @@
 //! Choosing a batch, one point after another.
 
+mod thompson;
+
 use synth_core::{ParameterSet, Proposal, Result, Seed, Suggestion};
 
 use super::GpParams;
@@ -15,7 +17,7 @@ use super::surface::{Goal, Surface};
 use super::worlds::{CONTENDERS, Worlds};
 use crate::acquisition::Acquisition;
 use crate::distinct::Seen;
-use crate::gp::{Cholesky, Inputs, Noise, dot};
+use crate::gp::{Inputs, Noise, dot};
 use crate::sobol::SobolSequence;
 
 /// A point that may be proposed.
@@ -278,59 +280,6 @@ impl<'a> Batch<'a> {
     /// Log probability that a point gives a value.
     fn log_probability(&self, at: &Located) -> f64 {
         self.feasibility.as_ref().map_or(0.0, |f| f.log_probability(at.point()))
-    }
-
-    /// Thompson sampling: each draw of the function over the candidates gives its minimiser.
-    fn choose_by_draws(mut self, n: usize) -> Result<Suggestion> {
-        let mut open: Vec<usize> = Vec::new();
-        for (i, c) in self.candidates.iter().enumerate() {
-            let (set, _) = self.space.snap(&c.at.unit);
-            if !self.seen.contains(&set, &self.space.encoding)? {
-                open.push(i);
-            }
-        }
-        if let Some(region) = &self.region {
-            open.sort_by_key(|i| !region.contains(&self.candidates[*i].at));
-        }
-        open.truncate(400);
-        let draws = self.draws(&open, n - self.chosen.len())?;
-        for draw in draws {
-            let mut order: Vec<usize> = (0..open.len()).collect();
-            order.sort_by(|a, b| draw[*a].total_cmp(&draw[*b]).then(a.cmp(b)));
-            for at in order {
-                let forecast = &self.members[0].forecasts[open[at]];
-                let forecast = (forecast.mean, forecast.variance);
-                let (set, _) = self.space.snap(&self.candidates[open[at]].at.unit);
-                if self.seen.insert(&set, &self.space.encoding)? {
-                    self.propose(0, set, forecast, None);
-                    break;
-                }
-            }
-        }
-        self.finish(n)
-    }
-
-    fn draws(&self, open: &[usize], n: usize) -> Result<Vec<Vec<f64>>> {
-        let m = open.len();
-        let (candidate, forecast) =
-            (|i: usize| &self.candidates[open[i]], |i: usize| &self.members[0].forecasts[open[i]]);
-        let process = &self.members[0].model.process;
-        let kernel = process.covariance_function();
-        let mut covariance = vec![0.0; m * m];
-        for i in 0..m {
-            for j in 0..=i {
-                let prior = kernel.between(candidate(i).at.point(), candidate(j).at.point());
-                covariance[i * m + j] = prior - dot(&forecast(i).whitened, &forecast(j).whitened);
-            }
-        }
-        let factor = Cholesky::new(&covariance, m, 0)?;
-        let seed = self.seed.derive("optimize/gp/thompson");
-        let draw = |index: usize| {
-            let mut stream = seed.stream(((process.len() as u64) << 32) + index as u64);
-            let z: Vec<f64> = (0..m).map(|_| stream.normal()).collect();
-            (0..m).map(|i| forecast(i).mean + dot(factor.row(i), &z[..=i]) - candidate(i).feasible).collect()
-        };
-        Ok((0..n).map(draw).collect())
     }
 
     /// What is missing is filled from what is left of the space.
