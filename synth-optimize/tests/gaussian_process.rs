@@ -140,6 +140,18 @@ fn equals_an_independent_formula_with_categories() {
 }
 
 #[test]
+fn a_point_is_predicted_alone_to_the_bit_as_among_others() {
+    let case = &goldens().sklearn[2];
+    let process = process_of(case);
+    let x = matrix(&case.x);
+    let together = process.predict(x.view()).expect("fits");
+    for (i, row) in x.rows().into_iter().enumerate() {
+        let alone = process.predict(row.insert_axis(ndarray::Axis(0))).expect("fits");
+        assert_eq!((alone.mean[0], alone.variance[0]), (together.mean[i], together.variance[i]), "row {i}");
+    }
+}
+
+#[test]
 fn likelihood_gradient_matches_central_differences() {
     let case = &goldens().sklearn[1];
     let (_, gradient) = process_of(case).log_marginal_likelihood().expect("finite");

@@ -246,8 +246,7 @@ impl<'a> Batch<'a> {
     fn doubt(&mut self, at: &Located) {
         let Some(feasibility) = &mut self.feasibility else { return };
         feasibility.doubt(at.point());
-        let points: Vec<Located> = self.candidates.iter().map(|candidate| candidate.at.clone()).collect();
-        self.judge(&self.space.inputs(&points));
+        self.judge(&self.space.inputs(self.candidates.iter().map(|candidate| &candidate.at)));
     }
 
     /// Tells the candidates, whose points these are, how likely they give a value.

@@ -109,6 +109,10 @@ mod tests {
         let feasibility = Feasibility::new(&space, &worked, &failed, 0).expect("fits").expect("failures");
         let log = |x: f64, y: f64| feasibility.log_probability(at(x, y).point());
         assert!(log(0.85, 0.4) > -0.05 && log(0.12, 0.4) < -5.0, "{} {}", log(0.85, 0.4), log(0.12, 0.4));
+        let points = [at(0.85, 0.4), at(0.12, 0.4), at(0.4, 0.6)];
+        for (together, point) in feasibility.log_probabilities(&space.inputs(&points)).iter().zip(&points) {
+            assert!((together - feasibility.log_probability(point.point())).abs() < 1e-12);
+        }
         let mut gradient = vec![0.0; 2];
         let value = feasibility.add_log_probability_gradient(
             at(0.4, 0.6).point(),

@@ -32,7 +32,7 @@ impl Model {
         room: usize,
     ) -> Result<Vec<Self>> {
         let measured = &outcomes.measured;
-        let inputs = space.inputs(&measured.iter().map(|m| m.at.clone()).collect::<Vec<_>>());
+        let inputs = space.inputs(measured.iter().map(|m| &m.at));
         let mut found = Vec::new();
         if !space.columns.is_empty() && measured.iter().any(|m| m.value != measured[0].value) {
             let sample = Sample::new(&inputs, measured);

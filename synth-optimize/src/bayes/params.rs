@@ -121,11 +121,11 @@ impl GpParams {
 /// replications differ) up to a quarter of a batch of four or more are sets measured before: those of the least
 /// values, where the process thinks that they owe them to luck.
 ///
-/// Cost of a batch of 8 in six mixed parameters, CPU time on one core of an AMD EPYC shared with other work
-/// (bench `optimizers times`): 8 ms at 16 trials, 16 ms at 56, 36 ms at 96, 0.1 s at 300, 0.5 s at 1,000;
-/// under noise 40 ms at 96, 0.8 s at 1,000; hyper-parameters are fitted to at most 160 trials.
+/// Cost of a batch of 8 in six mixed parameters, CPU time on one core of an Intel Xeon with AVX-512
+/// (bench `optimizers times`): 6 ms at 16 trials, 14 ms at 56, 29 ms at 96, 0.1 s at 300, 0.4 s at 1,000;
+/// under noise 32 ms at 96, 0.6 s at 1,000; hyper-parameters are fitted to at most 160 trials.
 /// Median simple regret of 20 seeds after 16 Sobol points and ten batches of 8, beside random search:
-/// Branin 1e-8 (0.3), the mixed void surrogate 6e-9 (0.25), shifted Ackley-5 1.5 (17), Hartmann-6 1.2e-7 (1.4;
+/// Branin 1e-8 (0.3), the mixed void surrogate 1e-8 (0.25), shifted Ackley-5 1.2 (17), Hartmann-6 1.2e-7 (1.4;
 /// a third to a half of the seeds end in the second-best of its minima). Eleven further problems are in
 /// `benches/README.md`.
 ///

@@ -120,9 +120,9 @@ impl ModelSpace {
     }
 
     /// Levels as columns of a matrix put numbers and categories back in the columns' order.
-    pub(crate) fn inputs(&self, points: &[Located]) -> Inputs {
+    pub(crate) fn inputs<'a>(&self, points: impl IntoIterator<Item = &'a Located>) -> Inputs {
         let mut inputs = Inputs::empty(self.number_dim, self.category_dim);
-        points.iter().for_each(|point| inputs.push(&point.numbers, &point.levels));
+        points.into_iter().for_each(|point| inputs.push(&point.numbers, &point.levels));
         inputs
     }
 

@@ -42,8 +42,8 @@ const KNOWN: f64 = 1e-6;
 const HALF_CELL: f64 = 1.0 / (1 << 25) as f64;
 
 impl Worlds {
-    /// Lets the contenders among `tried`, what the process has observed, join it; up to `further` points may follow. `None` where
-    /// all of them are known well, and for acquisitions that are no expected improvement.
+    /// Lets the contenders among `tried`, which are what the process has observed, join it; up to `further` points
+    /// may follow. `None` where all of them are known well, and for acquisitions that are no expected improvement.
     pub(crate) fn new(
         process: &mut GaussianProcess,
         tried: &[Located],
@@ -54,6 +54,7 @@ impl Worlds {
         if !matches!(acquisition, Acquisition::LogEi | Acquisition::Ei) {
             return None;
         }
+        debug_assert_eq!(tried.len(), process.len());
         let forecasts = tried.iter().zip(process.posteriors_at_inputs());
         let (mut unsure, sure): (Vec<_>, Vec<_>) =
             forecasts.partition(|(_, (_, variance))| *variance > KNOWN);

@@ -15,7 +15,9 @@ pub(crate) fn exp(x: f64) -> f64 {
     let r = x - k * LN_2[0] - k * LN_2[1];
     // Estrin's scheme: its products wait for each other four times, those of Horner's thirteen times.
     let pair = |k: usize| TAYLOR[k] + TAYLOR[k + 1] * r;
-    let (r2, r4, r8) = (r * r, r * r * (r * r), r * r * (r * r) * (r * r * (r * r)));
+    let r2 = r * r;
+    let r4 = r2 * r2;
+    let r8 = r4 * r4;
     let low = (pair(0) + pair(2) * r2) + (pair(4) + pair(6) * r2) * r4;
     let high = (pair(8) + pair(10) * r2) + pair(12) * r4;
     let value = (low + high * r8) * f64::from_bits((shifted.to_bits() << 52).wrapping_add(1023 << 52));

@@ -288,6 +288,7 @@ impl Covariance {
         k: &mut [f64],
         slopes: &mut [f64],
     ) {
+        debug_assert!(k.len() == inputs.n && slopes.len() == inputs.n);
         k.fill(0.0);
         vectorized(
             #[inline(always)]
@@ -349,6 +350,7 @@ impl Covariance {
 /// `Σ_i a_i b_i (x − x_i)`, in eight interleaved partial sums.
 #[inline(always)]
 fn weighted_gap(x: f64, xs: &[f64], a: &[f64], b: &[f64]) -> f64 {
+    let (a, b) = (&a[..xs.len()], &b[..xs.len()]);
     let (a, a_tail) = a.as_chunks::<LANES>();
     let (b, b_tail) = b.as_chunks::<LANES>();
     let (chunks, tail) = xs.as_chunks::<LANES>();

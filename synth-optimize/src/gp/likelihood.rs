@@ -121,14 +121,14 @@ pub(crate) fn likelihood(
     let scatter = observations.scatter(noise_variance);
     let value = -0.5 * fit - factor.half_log_det() - 0.5 * n as f64 * libm::log(2.0 * PI) + prior + scatter.0;
 
-    let (inverse, stride) = factor.inverse();
+    let inverse = factor.inverse();
     let mut gradient = vec![0.0; layout.len()];
-    let weights = pairs.weights(&alpha, &inverse, stride);
+    let weights = pairs.weights(&alpha, &inverse);
     parts.add_slopes(pairs, &layout, kernel, &weights, &mut gradient);
     if !layout.levels.is_empty() {
         parts.add_category_slopes(pairs, &layout, kernel, &weights, &mut gradient);
     }
-    let diagonal = |i: usize| alpha[i] * alpha[i] - inverse[i * stride + i];
+    let diagonal = |i: usize| alpha[i] * alpha[i] - inverse.row(i)[i];
     gradient[layout.variance_at()] += 0.5 * kernel.variance * (0..n).map(diagonal).sum::<f64>();
     let noise: f64 = (0..n).map(|i| diagonal(i) * observations.noise_shares[i]).sum();
     gradient[layout.noise_at()] += 0.5 * noise_variance * noise + scatter.1;

@@ -303,8 +303,8 @@ impl GaussianProcess {
     #[must_use]
     pub fn leave_one_out(&self) -> LeaveOneOut {
         let n = self.len();
-        let (inverse, stride) = self.factor.inverse();
-        let variance: Array1<f64> = (0..n).map(|i| 1.0 / inverse[i * stride + i]).collect();
+        let inverse = self.factor.inverse();
+        let variance: Array1<f64> = (0..n).map(|i| 1.0 / inverse.row(i)[i]).collect();
         let y = &self.observations.values;
         let mean: Array1<f64> = (0..n).map(|i| y[i] - self.alpha[i] * variance[i]).collect();
         let density = |i: usize| {

@@ -58,9 +58,9 @@ def mixed_kernel(theta, x, c, z, e, family, levels):
     return mp.matrix([[k(p, a, q, b) for q, b in zip(z, e)] for p, a in zip(x, c)])
 
 
-def mixed_case(family, seed):
+def mixed_case(family, seed, n):
     r = np.random.default_rng(seed)
-    n, m, levels, noise = 9, 4, [3, 4], 0.02
+    m, levels, noise = 4, [3, 4], 0.02
     draw = lambda count: (r.random((count, 2)).tolist(), np.stack([r.integers(0, k, count) for k in levels], 1).tolist())
     (x, c), (z, e), y = draw(n), draw(m), r.normal(size=n).tolist()
     theta = [mp.mpf(float(t)) for t in np.concatenate(
@@ -109,7 +109,8 @@ if __name__ == "__main__":
     tail = tails()
     mp.mp.dps = 40
     surrogate, branin, ackley = void_surrogate(sys.argv[1])
-    json.dump(dict(sklearn=[sklearn_case("rbf", 1, 12, 5, 3), sklearn_case("matern52", 2, 15, 4, 4)],
-                   mixed=[mixed_case("rbf", 3), mixed_case("matern52", 4)], tails=tail,
+    json.dump(dict(sklearn=[sklearn_case("rbf", 1, 12, 5, 3), sklearn_case("matern52", 2, 15, 4, 4),
+                            sklearn_case("matern52", 5, 61, 3, 4)],
+                   mixed=[mixed_case("rbf", 3, 9), mixed_case("matern52", 4, 9), mixed_case("rbf", 7, 21)], tails=tail,
                    void_surrogate=surrogate, branin=branin, ackley=ackley), sys.stdout, indent=1)
     print()

@@ -1,6 +1,9 @@
 //! What the optimiser needs beyond the process's public face.
 
+use std::ops::Range;
+
 use super::GaussianProcess;
+use crate::gp::cholesky::SIDE_BY_SIDE;
 use crate::gp::kernel::{Covariance, Inputs, Point};
 use crate::gp::sums::{add_scaled, dot};
 
@@ -79,10 +82,14 @@ impl GaussianProcess {
         &self.covariance
     }
 
-    /// Mean and variance of f at each point: many at a time take less than one by one.
+    /// Mean and variance of f at each point, which many at a time take less for than one by one.
     pub(crate) fn posteriors(&self, points: &Inputs) -> Vec<(f64, f64)> {
-        let of_row = |row: Vec<f64>| (self.mean_from(&row), self.variance_from(&row));
-        self.whitened_rows(points).into_iter().map(of_row).collect()
+        let mut posteriors = Vec::with_capacity(points.n);
+        for first in (0..points.n).step_by(SIDE_BY_SIDE) {
+            let rows = self.whitened(points, first..points.n.min(first + SIDE_BY_SIDE), self.len());
+            posteriors.extend(rows.iter().map(|row| (self.mean_from(row), self.variance_from(row))));
+        }
+        posteriors
     }
 
     /// Mean and variance of f at each observed point.
@@ -92,15 +99,19 @@ impl GaussianProcess {
 
     /// L⁻¹ k(X, p) for each point, with room for what the process may still be given.
     pub(crate) fn whitened_rows(&self, points: &Inputs) -> Vec<Vec<f64>> {
+        self.whitened(points, 0..points.n, self.factor.capacity())
+    }
+
+    fn whitened(&self, points: &Inputs, which: Range<usize>, capacity: usize) -> Vec<Vec<f64>> {
         let mut slopes = vec![0.0; self.len()];
-        let mut row = |i: usize| {
-            let mut k = Vec::with_capacity(self.factor.capacity());
+        let row = |i: usize| {
+            let mut k = Vec::with_capacity(capacity);
             k.resize(self.len(), 0.0);
             let point = (points.numbers_of(i), points.levels_of(i));
             self.covariance.row_with_slopes(point, &self.inputs, &mut k, &mut slopes);
             k
         };
-        let mut rows: Vec<Vec<f64>> = (0..points.n).map(&mut row).collect();
+        let mut rows: Vec<Vec<f64>> = which.map(row).collect();
         self.factor.solve_lower_each(&mut rows);
         rows
     }
